@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The resources this product reads and writes, and the keys (labels, annotations, conditions) of spec §1.5.
+ */
+#ifndef CS_API_GVR_H
+#define CS_API_GVR_H
+
+struct cs_gvr {
+    const char *group; /* "" for core */
+    const char *version;
+    const char *resource; /* plural */
+    const char *kind;
+};
+
+extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_revisions, cs_gvr_nodes, cs_gvr_events,
+    cs_gvr_leases, cs_gvr_secrets, cs_gvr_mutating_webhooks, cs_gvr_validating_webhooks, cs_gvr_crds;
+
+#define CS_GROUP "apps.kruise.io"
+#define CS_KIND "CloneSet"
+#define CS_API_VERSION "apps.kruise.io/v1alpha1"
+
+#define CS_LABEL_INSTANCE_ID "apps.kruise.io/cloneset-instance-id"
+#define CS_LABEL_REVISION "controller-revision-hash"
+#define CS_LABEL_TEMPLATE_HASH "pod-template-hash"
+#define CS_LABEL_SPECIFIED_DELETE "apps.kruise.io/specified-delete"
+#define CS_LABEL_LIFECYCLE_STATE "lifecycle.apps.kruise.io/state"
+#define CS_LABEL_REVISION_HASH "controller.kubernetes.io/hash" /* on ControllerRevisions */
+#define CS_ANNO_LIFECYCLE_TIME "lifecycle.apps.kruise.io/timestamp"
+#define CS_ANNO_INPLACE_STATE "apps.kruise.io/inplace-update-state"
+#define CS_ANNO_INPLACE_STATE_OLD "inplace-update-state"
+#define CS_ANNO_INPLACE_GRACE "apps.kruise.io/inplace-update-grace"
+#define CS_ANNO_INPLACE_GRACE_OLD "inplace-update-grace"
+#define CS_ANNO_DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
+#define CS_ANNO_VCT_HASH "kruise.io/cloneset-volumeclaimtemplate-hash" /* on ControllerRevisions */
+/* D8: with our specified-delete mark, the name of the revision the Pod is recreated for. */
+#define CS_ANNO_RECREATE_FOR "apps.kruise.io/recreate-for-revision"
+#define CS_COND_INPLACE_READY "InPlaceUpdateReady"
+#define CS_COND_KRUISE_READY "KruisePodReady"
+
+#endif

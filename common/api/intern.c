@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool is an open-addressing table of pointers to counted strings. uthash would cost 56 bytes for each string, as much
+ * as most of the strings themselves; here it is 8 bytes in front of the text and 8 to 16 in the table.
+ */
+#include "common/api/intern.h"
+
+#include <stdio.h>
+
+#include "common/base/alloc.h"
+#include "common/base/hash.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CHECK_LEAKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CHECK_LEAKS 1
+#endif
+#endif
+
+/* Up to this size exhaustion aborts, above it is an error (D25). */
+#define SMALL 4096
+
+struct entry {
+    uint32_t refs;
+    uint32_t hash; /* saves the comparison of most texts, and their re-reading when the table grows */
+    char text[];
+};
+
+struct cs_intern {
+    struct entry **slots; /* NULL: free. Linear probing, no tombstones */
+    size_t cap; /* power of two */
+    size_t count;
+    size_t text_bytes; /* memory of the entries */
+    uint64_t seed;
+    bool failed;
+};
+
+/* What glibc's malloc really takes for n bytes. */
+static size_t chunk_size(size_t n)
+{
+    size_t size = (n + sizeof(size_t) + 15) & ~(size_t)15;
+
+    return size < 32 ? 32 : size;
+}
+
+static size_t entry_bytes(const struct entry *e)
+{
+    return chunk_size(sizeof(*e) + strlen(e->text) + 1);
+}
+
+static struct entry *entry_of(const char *s)
+{
+    return (struct entry *)((uintptr_t)s - offsetof(struct entry, text));
+}
+
+static uint32_t hash_of(const struct cs_intern *pool, struct cs_str s)
+{
+    uint64_t h = cs_fnv64_1a(pool->seed, s.p, s.len);
+
+    /* FNV's low bits depend on the low bits of the text only: fold. */
+    return (uint32_t)(h ^ (h >> 32));
+}
+
+struct cs_intern *cs_intern_new(void)
+{
+    struct cs_intern *pool = cs_new(struct cs_intern);
+
+    pool->cap = 64;
+    pool->slots = cs_new_array(struct entry *, pool->cap);
+    /* The address differs from run to run, so nobody can prepare strings that collide. Nothing depends on the order. */
+    pool->seed = CS_FNV64_INIT ^ ((uint64_t)(uintptr_t)pool * 0x9e3779b97f4a7c15u);
+    return pool;
+}
+
+void cs_intern_free(struct cs_intern *pool)
+{
+    if (!pool)
+        return;
+#ifdef CHECK_LEAKS
+    if (pool->count) {
+        for (size_t i = 0; i < pool->cap; i++) {
+            if (pool->slots[i])
+                (void)fprintf(stderr, "interned string not released: \"%s\"\n", pool->slots[i]->text);
+        }
+        abort();
+    }
+#endif
+    for (size_t i = 0; i < pool->cap; i++)
+        free(pool->slots[i]);
+    free(pool->slots);
+    free(pool);
+}
+
+/* The slot that holds s, or the free slot where it belongs. */
+static size_t find_slot(const struct cs_intern *pool, struct cs_str s, uint32_t hash)
+{
+    size_t i = hash & (pool->cap - 1);
+
+    for (const struct entry *e; (e = pool->slots[i]) != NULL; i = (i + 1) & (pool->cap - 1)) {
+        if (e->hash == hash && strncmp(e->text, s.p, s.len) == 0 && e->text[s.len] == '\0')
+            break;
+    }
+    return i;
+}
+
+/* Doubles the table. Without memory the old one goes on, slower, until one slot is left. */
+static bool make_room(struct cs_intern *pool)
+{
+    if (pool->count + 1 <= pool->cap - pool->cap / 4)
+        return true;
+    size_t cap = pool->cap * 2;
+    struct entry **slots = cs_try_calloc(cap, sizeof(*slots));
+    if (!slots)
+        return pool->count + 1 < pool->cap;
+
+    for (size_t i = 0; i < pool->cap; i++) {
+        if (!pool->slots[i])
+            continue;
+        size_t at = pool->slots[i]->hash & (cap - 1);
+        while (slots[at])
+            at = (at + 1) & (cap - 1);
+        slots[at] = pool->slots[i];
+    }
+    free(pool->slots);
+    pool->slots = slots;
+    pool->cap = cap;
+    return true;
+}
+
+static struct entry *new_entry(struct cs_str s, uint32_t hash)
+{
+    size_t size = sizeof(struct entry) + s.len + 1;
+    struct entry *e = size <= SMALL ? cs_xcalloc(1, size) : cs_try_calloc(1, size);
+
+    if (!e)
+        return NULL;
+    e->refs = 1;
+    e->hash = hash;
+    if (s.len)
+        memcpy(e->text, s.p, s.len);
+    return e;
+}
+
+const char *cs_intern_str(struct cs_intern *pool, struct cs_str s)
+{
+    if (!s.p)
+        return NULL;
+    if (s.len > CS_INTERN_MAX) {
+        pool->failed = true;
+        return NULL;
+    }
+    uint32_t hash = hash_of(pool, s);
+    struct entry *e = pool->slots[find_slot(pool, s, hash)];
+    if (e) {
+        e->refs++;
+        return e->text;
+    }
+    e = make_room(pool) ? new_entry(s, hash) : NULL;
+    if (!e) {
+        pool->failed = true;
+        return NULL;
+    }
+    pool->slots[find_slot(pool, s, hash)] = e;
+    pool->count++;
+    pool->text_bytes += entry_bytes(e);
+    return e->text;
+}
+
+const char *cs_intern_ref(struct cs_intern *pool, const char *s)
+{
+    (void)pool;
+    if (s)
+        entry_of(s)->refs++;
+    return s;
+}
+
+/* Empties a slot and moves up what had been pushed past it. */
+static void remove_slot(struct cs_intern *pool, size_t hole)
+{
+    size_t mask = pool->cap - 1;
+
+    pool->slots[hole] = NULL;
+    for (size_t i = (hole + 1) & mask; pool->slots[i]; i = (i + 1) & mask) {
+        size_t home = pool->slots[i]->hash & mask;
+        /* An entry may move only to a slot between its home and where it is (in the circle). */
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue;
+        pool->slots[hole] = pool->slots[i];
+        pool->slots[i] = NULL;
+        hole = i;
+    }
+}
+
+void cs_intern_unref(struct cs_intern *pool, const char *s)
+{
+    if (!s)
+        return;
+    struct entry *e = entry_of(s);
+    if (--e->refs)
+        return;
+    size_t i = e->hash & (pool->cap - 1);
+    while (pool->slots[i] != e)
+        i = (i + 1) & (pool->cap - 1);
+    remove_slot(pool, i);
+    pool->count--;
+    pool->text_bytes -= entry_bytes(e);
+    free(e);
+}
+
+bool cs_intern_take_failure(struct cs_intern *pool)
+{
+    bool failed = pool->failed;
+
+    pool->failed = false;
+    return failed;
+}
+
+size_t cs_intern_count(const struct cs_intern *pool)
+{
+    return pool->count;
+}
+
+size_t cs_intern_bytes(const struct cs_intern *pool)
+{
+    return sizeof(*pool) + pool->cap * sizeof(*pool->slots) + pool->text_bytes;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decodes a Pod into one block of memory: the elements of all arrays are counted first, then the struct and the arrays are
+ * allocated together. Of the annotations only the few that decisions need are kept.
+ */
+#include "common/api/pod.h"
+
+#include "common/api/decode.h"
+#include "common/api/gvr.h"
+
+/* Where the arrays behind the struct begin, and how much room each has. */
+struct room {
+    size_t containers, statuses, claims;
+};
+
+static struct cs_json claim_name_of(struct cs_json volume)
+{
+    return cs_json_at(volume, "persistentVolumeClaim", "claimName", NULL);
+}
+
+static bool count_room(struct cs_json spec, struct cs_json status, struct room *ret, struct cs_error *err)
+{
+    struct room room = {.containers = cs_json_count(cs_json_list(spec, "containers")),
+        .statuses = cs_json_count(cs_json_list(status, "containerStatuses"))};
+
+    cs_json_foreach (volume, cs_json_list(spec, "volumes")) {
+        if (cs_json_is(claim_name_of(volume), CS_J_STRING))
+            room.claims++;
+    }
+    if (room.containers > UINT16_MAX || room.statuses > UINT16_MAX || room.claims > UINT16_MAX)
+        return cs_error_set(err, CS_ERR_TOO_LARGE, "Pod: Too many containers, containerStatuses or claims");
+    *ret = room;
+    return true;
+}
+
+/* ---- spec ---- */
+
+static void fill_containers(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
+{
+    int32_t index = -1;
+
+    cs_json_foreach (item, list) {
+        index++;
+        const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
+        if (!name)
+            continue;
+        p->containers[p->n_containers++] = (struct cs_container){
+            .name = name, .image = cs_json_intern(pool, cs_json_get(item, "image")), .index = index};
+    }
+}
+
+static void fill_claims(struct cs_intern *pool, struct cs_json volumes, struct cs_pod *p)
+{
+    cs_json_foreach (volume, volumes) {
+        const char *name = cs_json_intern(pool, claim_name_of(volume));
+        if (name)
+            p->claims[p->n_claims++] = name;
+    }
+}
+
+static void decode_spec(struct cs_intern *pool, struct cs_json spec, struct cs_pod *p)
+{
+    p->node = cs_json_intern_nonempty(pool, cs_json_get(spec, "nodeName"));
+    fill_containers(pool, cs_json_list(spec, "containers"), p);
+    fill_claims(pool, cs_json_list(spec, "volumes"), p);
+    cs_json_foreach (gate, cs_json_list(spec, "readinessGates")) {
+        struct cs_json type = cs_json_get(gate, "conditionType");
+        p->has_inplace_gate |= cs_json_str_is(type, CS_COND_INPLACE_READY);
+        p->has_kruise_gate |= cs_json_str_is(type, CS_COND_KRUISE_READY);
+    }
+}
+
+/* ---- status ---- */
+
+static const struct {
+    const char *text;
+    enum cs_pod_phase phase;
+} phases[] = {
+    {"Pending", CS_PHASE_PENDING},
+    {"Running", CS_PHASE_RUNNING},
+    {"Succeeded", CS_PHASE_SUCCEEDED},
+    {"Failed", CS_PHASE_FAILED},
+    {"Unknown", CS_PHASE_UNKNOWN},
+};
+
+static int64_t time_of(struct cs_json v)
+{
+    struct cs_decoder lenient = {0};
+    int64_t ms = 0;
+
+    (void)cs_decode_time(&lenient, NULL, v, &ms);
+    return ms;
+}
+
+static bool is_text(struct cs_json v)
+{
+    return cs_json_is(v, CS_J_STRING) && !cs_json_str_is(v, "");
+}
+
+static struct cs_pod_condition decode_condition(struct cs_json item, int32_t index)
+{
+    struct cs_json status = cs_json_get(item, "status");
+    struct cs_pod_condition c = {.index = index, .status = CS_COND_UNKNOWN};
+
+    if (cs_json_str_is(status, "True"))
+        c.status = CS_COND_TRUE;
+    else if (cs_json_str_is(status, "False"))
+        c.status = CS_COND_FALSE;
+    c.transition_ms = time_of(cs_json_get(item, "lastTransitionTime"));
+    c.plain = !is_text(cs_json_get(item, "reason")) && !is_text(cs_json_get(item, "message"));
+    return c;
+}
+
+static void decode_conditions(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
+{
+    const struct {
+        const char *type;
+        struct cs_pod_condition *c;
+    } wanted[] = {
+        {"Ready", &p->ready},
+        {"ContainersReady", &p->containers_ready},
+        {CS_COND_INPLACE_READY, &p->inplace_ready},
+        {CS_COND_KRUISE_READY, &p->kruise_ready},
+        {"PodScheduled", &p->scheduled},
+    };
+    int32_t index = -1;
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(wanted); i++)
+        wanted[i].c->index = -1;
+    cs_json_foreach (item, list) {
+        index++;
+        struct cs_json type = cs_json_get(item, "type");
+        for (size_t i = 0; i < CS_ARRAY_LEN(wanted); i++) {
+            /* Of several of one type the first counts, as for the kubelet. */
+            if (wanted[i].c->index >= 0 || !cs_json_str_is(type, wanted[i].type))
+                continue;
+            *wanted[i].c = decode_condition(item, index);
+            if (wanted[i].c == &p->scheduled && p->scheduled.status == CS_COND_FALSE)
+                p->unschedulable_reason = cs_json_intern_nonempty(pool, cs_json_get(item, "reason"));
+        }
+    }
+}
+
+static struct cs_container_status decode_container_status(struct cs_intern *pool, struct cs_json item)
+{
+    struct cs_json running = cs_json_at(item, "state", "running", NULL);
+    struct cs_container_status s = {.running = cs_json_is(running, CS_J_OBJECT)};
+
+    s.image = cs_json_intern_nonempty(pool, cs_json_get(item, "image"));
+    s.image_id = cs_json_intern_nonempty(pool, cs_json_get(item, "imageID"));
+    s.container_id = cs_json_intern_nonempty(pool, cs_json_get(item, "containerID"));
+    s.waiting_reason = cs_json_intern_nonempty(pool, cs_json_at(item, "state", "waiting", "reason", NULL));
+    (void)cs_json_i32(cs_json_get(item, "restartCount"), &s.restart_count);
+    (void)cs_json_bool(cs_json_get(item, "ready"), &s.ready);
+    s.started_ms = time_of(cs_json_get(running, "startedAt"));
+    return s;
+}
+
+static void decode_status(struct cs_intern *pool, struct cs_json status, struct cs_pod *p)
+{
+    for (size_t i = 0; i < CS_ARRAY_LEN(phases); i++) {
+        if (cs_json_str_is(cs_json_get(status, "phase"), phases[i].text))
+            p->phase = phases[i].phase;
+    }
+    p->reason = cs_json_intern_nonempty(pool, cs_json_get(status, "reason"));
+    decode_conditions(pool, cs_json_list(status, "conditions"), p);
+    cs_json_foreach (item, cs_json_list(status, "containerStatuses")) {
+        const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
+        if (!name)
+            continue;
+        struct cs_container_status s = decode_container_status(pool, item);
+        s.name = name;
+        if (s.restart_count > p->max_restarts)
+            p->max_restarts = s.restart_count;
+        p->statuses[p->n_statuses++] = s;
+    }
+}
+
+/* ---- labels, annotations ---- */
+
+static const char *const lifecycle_names[] = {
+    [CS_LC_NONE] = "",
+    [CS_LC_PREPARING_NORMAL] = "PreparingNormal",
+    [CS_LC_NORMAL] = "Normal",
+    [CS_LC_PREPARING_UPDATE] = "PreparingUpdate",
+    [CS_LC_UPDATING] = "Updating",
+    [CS_LC_UPDATED] = "Updated",
+    [CS_LC_PREPARING_DELETE] = "PreparingDelete",
+};
+
+const char *cs_lifecycle_name(enum cs_lifecycle s)
+{
+    return (size_t)s < CS_ARRAY_LEN(lifecycle_names) ? lifecycle_names[s] : "";
+}
+
+static enum cs_lifecycle lifecycle_of(const char *label)
+{
+    if (!label)
+        return CS_LC_NONE;
+    for (size_t i = 0; i < CS_ARRAY_LEN(lifecycle_names); i++) {
+        if (strcmp(label, lifecycle_names[i]) == 0)
+            return (enum cs_lifecycle)i;
+    }
+    return CS_LC_OTHER;
+}
+
+/* Spec §5.6 rule 5: "+1" and "01" count as 0, "-0" and "-01" are numbers. */
+static int32_t deletion_cost_of(struct cs_json v)
+{
+    struct cs_str s;
+    int32_t cost = 0;
+
+    if (!cs_json_str_borrow(v, &s) || (s.len > 1 && s.p[0] == '0') || !cs_parse_i32(s, &cost))
+        return 0;
+    return cost;
+}
+
+/* The annotation under its new key, else under its old one; by presence, as the peer reads. */
+static const char *state_annotation(
+    struct cs_intern *pool, struct cs_json annos, const char *key, const char *old_key, bool *ret_old_exists)
+{
+    const char *s = cs_json_intern(pool, cs_json_get(annos, key));
+
+    *ret_old_exists = cs_json_exists(cs_json_get(annos, old_key));
+    return s ? s : cs_json_intern(pool, cs_json_get(annos, old_key));
+}
+
+static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_pod *p)
+{
+    const struct cs_pairs *labels = &p->meta.labels;
+
+    p->id = cs_intern_ref(pool, cs_pairs_get(labels, CS_LABEL_INSTANCE_ID));
+    p->revision = cs_intern_ref(pool, cs_pairs_get(labels, CS_LABEL_REVISION));
+    p->has_template_hash = cs_pairs_has(labels, CS_LABEL_TEMPLATE_HASH);
+    p->specified_delete = cs_pairs_has(labels, CS_LABEL_SPECIFIED_DELETE);
+    p->state = lifecycle_of(cs_pairs_get(labels, CS_LABEL_LIFECYCLE_STATE));
+
+    p->deletion_cost = deletion_cost_of(cs_json_get(annos, CS_ANNO_DELETION_COST));
+    p->recreate_for = cs_json_intern(pool, cs_json_get(annos, CS_ANNO_RECREATE_FOR));
+    p->inplace_state =
+        state_annotation(pool, annos, CS_ANNO_INPLACE_STATE, CS_ANNO_INPLACE_STATE_OLD, &p->old_state_key);
+    p->inplace_grace =
+        state_annotation(pool, annos, CS_ANNO_INPLACE_GRACE, CS_ANNO_INPLACE_GRACE_OLD, &p->old_grace_key);
+}
+
+/* ---- the whole ---- */
+
+struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err)
+{
+    struct cs_json spec = cs_json_get(obj, "spec"), status = cs_json_get(obj, "status");
+    struct cs_decoder d = {.pool = pool, .err = err};
+    struct room room = {0};
+
+    if (!count_room(spec, status, &room, err))
+        return NULL;
+    size_t bytes = room.containers * sizeof(struct cs_container) + room.statuses * sizeof(struct cs_container_status) +
+                   room.claims * sizeof(const char *);
+    struct cs_pod *p = cs_object_new(pool, obj, sizeof(*p), bytes, err);
+    if (!p)
+        return NULL;
+    p->statuses = (struct cs_container_status *)(void *)((char *)(p + 1) + cs_meta_room(obj));
+    p->containers = (struct cs_container *)(p->statuses + room.statuses);
+    p->claims = (const char **)(p->containers + room.containers);
+    decode_spec(pool, spec, p);
+    decode_status(pool, status, p);
+    decode_keys(pool, cs_json_at(obj, "metadata", "annotations", NULL), p);
+    if (!cs_decode_ok(&d)) {
+        cs_pod_free(pool, p);
+        return NULL;
+    }
+    return p;
+}
+
+void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
+{
+    if (!p)
+        return;
+    cs_meta_release(pool, &p->meta);
+    const char *const texts[] = {p->node, p->id, p->revision, p->recreate_for, p->inplace_state, p->inplace_grace,
+        p->unschedulable_reason, p->reason};
+    for (size_t i = 0; i < CS_ARRAY_LEN(texts); i++)
+        cs_intern_unref(pool, texts[i]);
+    for (uint32_t i = 0; i < p->n_containers; i++) {
+        cs_intern_unref(pool, p->containers[i].name);
+        cs_intern_unref(pool, p->containers[i].image);
+    }
+    for (uint32_t i = 0; i < p->n_statuses; i++) {
+        const struct cs_container_status *s = &p->statuses[i];
+        cs_intern_unref(pool, s->name);
+        cs_intern_unref(pool, s->image);
+        cs_intern_unref(pool, s->image_id);
+        cs_intern_unref(pool, s->container_id);
+        cs_intern_unref(pool, s->waiting_reason);
+    }
+    for (uint32_t i = 0; i < p->n_claims; i++)
+        cs_intern_unref(pool, p->claims[i]);
+    free(p);
+}
+
+const struct cs_container *cs_pod_container(const struct cs_pod *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_containers; i++) {
+        if (cs_streq(p->containers[i].name, name))
+            return &p->containers[i];
+    }
+    return NULL;
+}
+
+const struct cs_container_status *cs_pod_status_of(const struct cs_pod *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_statuses; i++) {
+        if (cs_streq(p->statuses[i].name, name))
+            return &p->statuses[i];
+    }
+    return NULL;
+}

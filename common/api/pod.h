@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pod as decisions need it. Immutable after decode; strings interned. With 50,000 of them the size counts: members are
+ * ordered without holes, small ones are narrow, and the arrays lie behind the struct in the same allocation (so only
+ * cs_pod_free ends a decoded Pod, and nothing in it is ever freed alone). A field of a wrong type counts as absent.
+ */
+#ifndef CS_API_POD_H
+#define CS_API_POD_H
+
+#include "common/api/meta.h"
+
+enum cs_pod_phase { CS_PHASE_PENDING, CS_PHASE_RUNNING, CS_PHASE_SUCCEEDED, CS_PHASE_FAILED, CS_PHASE_UNKNOWN };
+enum cs_lifecycle { /* label lifecycle.apps.kruise.io/state (spec §6.8) */
+    CS_LC_NONE, /* absent or empty */
+    CS_LC_PREPARING_NORMAL,
+    CS_LC_NORMAL,
+    CS_LC_PREPARING_UPDATE,
+    CS_LC_UPDATING,
+    CS_LC_UPDATED,
+    CS_LC_PREPARING_DELETE,
+    CS_LC_OTHER
+};
+enum cs_tristate { CS_COND_ABSENT, CS_COND_TRUE, CS_COND_FALSE, CS_COND_UNKNOWN };
+
+struct cs_pod_condition {
+    int64_t transition_ms; /* lastTransitionTime, 0: absent or null */
+    int32_t index; /* position in status.conditions, -1 when absent: for JSON Patch tests */
+    enum cs_tristate status : 8; /* a status that is none of the three texts is UNKNOWN */
+    bool plain; /* no reason and no message */
+};
+
+struct cs_container {
+    const char *name, *image; /* image: NULL when absent */
+    int32_t index; /* in spec.containers */
+};
+
+struct cs_container_status {
+    const char *name, *image, *image_id, *container_id; /* all but name: NULL when absent or empty */
+    const char *waiting_reason; /* state.waiting.reason or NULL: for "why is it not moving" */
+    int64_t started_ms; /* state.running.startedAt; 0 when not running */
+    int32_t restart_count;
+    bool ready, running;
+};
+
+struct cs_pod {
+    struct cs_meta meta;
+    const char *node; /* spec.nodeName or NULL, also when empty */
+    const char *id; /* instance id label or NULL */
+    const char *revision; /* controller-revision-hash or NULL */
+    const char *recreate_for; /* annotation CS_ANNO_RECREATE_FOR or NULL */
+    const char *inplace_state; /* annotation, raw JSON text, new key before old; or NULL */
+    const char *inplace_grace; /* likewise */
+    const char *unschedulable_reason; /* PodScheduled False: its reason, or NULL */
+    const char *reason; /* status.reason ("Evicted", …) or NULL */
+    struct cs_pod_condition ready, containers_ready, inplace_ready, kruise_ready, scheduled;
+    struct cs_container *containers;
+    struct cs_container_status *statuses; /* status.containerStatuses */
+    const char **claims; /* spec.volumes[].persistentVolumeClaim.claimName */
+    uint16_t n_containers, n_statuses, n_claims; /* a Pod with more than 65,535 of one does not decode */
+    enum cs_pod_phase phase : 8; /* absent or unknown to us: PENDING (spec §5.6 rule 2) */
+    enum cs_lifecycle state : 8;
+    int32_t deletion_cost; /* spec §5.6 rule 5 */
+    int32_t max_restarts; /* largest restartCount over containerStatuses */
+    bool has_template_hash; /* label pod-template-hash exists */
+    bool specified_delete; /* label exists */
+    bool old_state_key, old_grace_key; /* the old keys exist: writers remove them */
+    bool has_inplace_gate, has_kruise_gate; /* spec.readinessGates */
+};
+
+struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);
+void cs_pod_free(struct cs_intern *pool, struct cs_pod *p);
+
+static inline bool cs_pod_terminating(const struct cs_pod *p)
+{
+    return p->meta.deleted_ms != 0;
+}
+/* spec §4.1 step 4: not Succeeded, not Failed, not terminating. */
+static inline bool cs_pod_active(const struct cs_pod *p)
+{
+    return p->phase != CS_PHASE_SUCCEEDED && p->phase != CS_PHASE_FAILED && !cs_pod_terminating(p);
+}
+const struct cs_container *cs_pod_container(const struct cs_pod *p, const char *name);
+const struct cs_container_status *cs_pod_status_of(const struct cs_pod *p, const char *name);
+const char *cs_lifecycle_name(enum cs_lifecycle s); /* label value; "" for NONE */
+
+#endif

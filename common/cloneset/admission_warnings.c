@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Warnings on accepted objects: what an edit will do, before it does it (`kubectl apply --dry-run=server` shows them
+ * too). Facts come from the old and the new object alone (D16), so counts say "up to".
+ */
+#include "common/cloneset/warnings_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/cloneset/arith.h"
+#include "common/cloneset/template.h"
+
+#define WARNINGS_MAX 10
+
+void cs_warn(struct cs_texts *t, const char *fmt, ...)
+{
+    cs_autostrbuf shown = CS_STRBUF_INIT;
+    cs_autofree char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        abort(); /* short texts only: memory is exhausted */
+    if (n > CS_WARNING_MAX)
+        cs_shorten(&shown, cs_str(text), CS_WARNING_MAX - strlen("…"));
+    else
+        cs_strbuf_adds(&shown, text);
+    cs_texts_take(t, cs_strbuf_take(&shown, NULL));
+}
+
+/* ---- reading ---- */
+
+static struct cs_intstr intstr(struct cs_check *mem, struct cs_json obj, const char *key, struct cs_intstr dflt)
+{
+    struct cs_intstr v;
+
+    if (!cs_intstr_read(mem, cs_json_get(obj, key), &v) || v.type == CS_IS_ABSENT)
+        return dflt;
+    return v;
+}
+
+static void read_side(struct cs_check *mem, struct cs_json obj, struct cs_edit_side *ret)
+{
+    static const struct cs_intstr zero = {.type = CS_IS_INT};
+    static const struct cs_intstr fifth = {.type = CS_IS_STRING, .s = "20%"};
+    static const struct cs_intstr absent = {.type = CS_IS_ABSENT};
+    struct cs_json scale;
+
+    *ret = (struct cs_edit_side){.obj = obj, .spec = cs_object_of(obj, "spec"), .replicas = 1};
+    scale = cs_object_of(ret->spec, "scaleStrategy");
+    ret->tmpl = cs_object_of(ret->spec, "template");
+    ret->vcts = cs_list_of(ret->spec, "volumeClaimTemplates");
+    ret->strategy = cs_object_of(ret->spec, "updateStrategy");
+    (void)cs_json_i32(cs_json_get(ret->spec, "replicas"), &ret->replicas);
+    ret->type = cs_update_type_read(ret->spec);
+    ret->paused = cs_json_is(cs_json_get(ret->strategy, "paused"), CS_J_TRUE);
+    ret->partition = intstr(mem, ret->strategy, "partition", zero);
+    ret->max_unavailable = intstr(mem, ret->strategy, "maxUnavailable", fifth);
+    ret->max_surge = intstr(mem, ret->strategy, "maxSurge", zero);
+    ret->scale_max_unavailable = intstr(mem, scale, "maxUnavailable", absent);
+    (void)cs_partition(&ret->partition, ret->replicas, &ret->held);
+}
+
+static bool same_json(struct cs_json a, struct cs_json b)
+{
+    return cs_str_eq(cs_json_raw(a), cs_json_raw(b)) || cs_json_equal(a, b);
+}
+
+static bool being_deleted(struct cs_json obj)
+{
+    return !cs_json_is_null(cs_json_at(obj, "metadata", "deletionTimestamp", NULL));
+}
+
+static bool same_annotations(struct cs_json a, struct cs_json b)
+{
+    return same_json(cs_json_at(a, "metadata", "annotations", NULL), cs_json_at(b, "metadata", "annotations", NULL));
+}
+
+/* Nothing that warnings speak of has changed. */
+static bool is_silent(const struct cs_edit *e)
+{
+    return being_deleted(e->is.obj) ||
+           (!e->create && same_json(e->was.spec, e->is.spec) && same_annotations(e->was.obj, e->is.obj));
+}
+
+/* ---- all of them ---- */
+
+/* The heaviest ones, and how many more there were. */
+static void hand_over(const struct cs_texts *found, struct cs_texts *ret)
+{
+    size_t n = found->n <= WARNINGS_MAX ? found->n : WARNINGS_MAX - 1;
+
+    for (size_t i = 0; i < n; i++)
+        cs_texts_add(ret, "%s", found->items[i]);
+    if (n < found->n)
+        cs_texts_add(ret, "and %zu more warnings", found->n - n);
+}
+
+void cs_admission_warnings(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_warnings)
+{
+    struct cs_texts found = {0};
+    struct cs_edit e = {.out = &found, .create = !cs_json_is(old_obj, CS_J_OBJECT)};
+
+    read_side(&e.mem, old_obj, &e.was);
+    read_side(&e.mem, new_obj, &e.is);
+    e.pods = e.create ? 0 : e.was.replicas;
+    (void)cs_json_i32(cs_json_at(old_obj, "status", "replicas", NULL), &e.pods);
+    e.template_changed = !e.create && !same_json(e.was.tmpl, e.is.tmpl);
+    if (!is_silent(&e)) {
+        cs_warn_rollout(&e); /* may find that the template has not changed in meaning */
+        cs_warn_claims(&e);
+        cs_warn_values(&e);
+        cs_warn_fields(&e);
+        hand_over(&found, ret_warnings);
+    }
+    cs_check_done(&e.mem);
+    cs_texts_done(&found);
+}

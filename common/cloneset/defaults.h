@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Defaults of the set's own fields (spec §1.2, §2.2 first paragraph). The webhook writes them into objects, the controller applies
+ * them to what it reads (quirk 17), by the same table. Nothing is ever injected into templates (issue: what the user wrote is
+ * what is stored; D9 makes a written default no change).
+ */
+#ifndef CS_CLONESET_DEFAULTS_H
+#define CS_CLONESET_DEFAULTS_H
+
+#include "common/api/cloneset.h"
+#include "common/base/strbuf.h"
+
+/*
+ * Fills absent fields (in objects, null and a type "" count as absent): replicas 1, revisionHistoryLimit 10, type ReCreate, partition 0, maxUnavailable "20%", maxSurge 0,
+ * inPlaceUpdateStrategy {} for the in-place types.
+ */
+void cs_cloneset_default(struct cs_intern *pool, struct cs_cloneset_spec *spec);
+
+/*
+ * The same as JSON Patch operations against the raw object: appends "[{…},…]" to out, creating missing parents
+ * (updateStrategy null or absent) in order. Returns the number of operations; 0 appends nothing. Idempotent: applied to
+ * its own result it gives 0. Only "add" (which replaces a null), so whatever else the object holds stays byte for byte. A spec or
+ * updateStrategy that is no object is left to validation: no operation below it.
+ */
+size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether typed JSON of an object can be promised to equal the peer's bytes (D10). Every doubt is an obstacle: the template is
+ * then kept as written, which costs a roll-out when the set is handed back to the peer, and nothing else.
+ */
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/cloneset/typed_json.h"
+
+/* The peer's revision data pass through 64-bit floats. */
+#define MAX_SAFE_INTEGER ((int64_t)1 << 53)
+
+static bool refuse(const struct cs_tpath *path, const char *why, char **ret_reason)
+{
+    cs_autofree char *text = ret_reason ? cs_tpath_dup(path) : NULL;
+
+    if (ret_reason)
+        *ret_reason = cs_xasprintf("%s: %s", text ? text : "", why);
+    return false;
+}
+
+static bool is_exact_int(struct cs_json v, bool narrow)
+{
+    int64_t i;
+
+    if (!cs_json_i64(v, &i) || cs_str_eqz(cs_json_raw(v), "-0"))
+        return false;
+    return narrow ? i >= INT32_MIN && i <= INT32_MAX : i >= -MAX_SAFE_INTEGER && i <= MAX_SAFE_INTEGER;
+}
+
+static bool is_exact_quantity(struct cs_json v)
+{
+    cs_autofree char *decoded = cs_json_str_dup(v);
+    cs_autofree char *wire = NULL;
+
+    if (!decoded && !cs_json_is(v, CS_J_NUMBER))
+        return false;
+    wire = cs_quantity_wire(decoded ? cs_str(decoded) : cs_json_raw(v));
+    return wire != NULL;
+}
+
+static bool is_exact_time(struct cs_json v)
+{
+    cs_autofree char *text = cs_json_str_dup(v);
+    char buf[CS_RFC3339_SIZE];
+    int64_t wall_ms;
+
+    return text && cs_rfc3339_parse(cs_str(text), &wall_ms) && cs_streq(cs_rfc3339_format(wall_ms, buf), text);
+}
+
+/* A scalar member, or an element of a list or map of scalars. */
+static bool is_exact_scalar(struct cs_json v, enum cs_schema_kind kind)
+{
+    switch (kind) {
+    case CS_SK_STR:
+    case CS_SK_STRS:
+    case CS_SK_STRMAP:
+        return cs_json_is(v, CS_J_STRING);
+    case CS_SK_BOOL:
+        return cs_json_is(v, CS_J_TRUE) || cs_json_is(v, CS_J_FALSE);
+    case CS_SK_I32:
+        return is_exact_int(v, true);
+    case CS_SK_I64:
+    case CS_SK_INTS:
+        return is_exact_int(v, false);
+    case CS_SK_INTSTR:
+        return cs_json_is(v, CS_J_STRING) || is_exact_int(v, true);
+    case CS_SK_QTY:
+    case CS_SK_QTYMAP:
+        return is_exact_quantity(v);
+    case CS_SK_TIME:
+        return is_exact_time(v);
+    default:
+        return false;
+    }
+}
+
+static const char *scalar_problem(struct cs_json v, enum cs_schema_kind kind)
+{
+    if (cs_json_is(v, CS_J_NUMBER) &&
+        (kind == CS_SK_I32 || kind == CS_SK_I64 || kind == CS_SK_INTS || kind == CS_SK_INTSTR))
+        return "number is too large or not written as a plain integer";
+    return kind == CS_SK_ANY ? "is not looked into" : "is not of the expected type";
+}
+
+static bool is_exact_map(struct cs_json v, enum cs_schema_kind kind, const struct cs_tpath *path, char **ret_reason)
+{
+    if (!cs_json_is(v, CS_J_OBJECT))
+        return refuse(path, "is no object", ret_reason);
+    cs_json_foreach (member, v) {
+        if (is_exact_scalar(member, kind))
+            continue;
+        cs_autofree char *key = cs_json_key_dup(member);
+        const struct cs_tpath step = {.up = path, .key = cs_str(key), .map_key = true};
+
+        return refuse(&step, scalar_problem(member, kind), ret_reason);
+    }
+    return true;
+}
+
+static bool is_exact_list(
+    struct cs_json v, const struct cs_schema_field *f, const struct cs_tpath *path, char **ret_reason)
+{
+    struct cs_tpath step = {.up = path, .index = 0};
+
+    if (!cs_json_is(v, CS_J_ARRAY))
+        return refuse(path, "is no list", ret_reason);
+    cs_json_foreach (item, v) {
+        if (f->kind == CS_SK_LIST && !cs_typed_is_exact(item, f->type, &step, ret_reason))
+            return false;
+        if (f->kind != CS_SK_LIST && !is_exact_scalar(item, f->kind))
+            return refuse(&step, scalar_problem(item, f->kind), ret_reason);
+        step.index++;
+    }
+    return true;
+}
+
+static bool is_exact_member(
+    struct cs_json v, const struct cs_schema_field *f, const struct cs_tpath *path, char **ret_reason)
+{
+    if (!f || f->flags & CS_SF_NEW)
+        return refuse(path, "unknown member", ret_reason);
+    if (cs_typed_is_omitted(v, f))
+        return refuse(path, "explicit empty value", ret_reason);
+    if (cs_schema_is_map(f))
+        return is_exact_map(v, f->kind, path, ret_reason);
+    if (f->kind == CS_SK_OBJ)
+        return cs_typed_is_exact(v, f->type, path, ret_reason);
+    if (f->kind == CS_SK_LIST || f->kind == CS_SK_STRS || f->kind == CS_SK_INTS)
+        return is_exact_list(v, f, path, ret_reason);
+    return is_exact_scalar(v, f->kind) || refuse(path, scalar_problem(v, f->kind), ret_reason);
+}
+
+bool cs_typed_is_exact(
+    struct cs_json v, const struct cs_schema_type *type, const struct cs_tpath *path, char **ret_reason)
+{
+    cs_autofree struct cs_json *members = NULL;
+
+    if (!cs_json_is(v, CS_J_OBJECT))
+        return refuse(path, "is no object", ret_reason);
+    size_t n = cs_json_members(v, false, &members);
+    for (size_t i = 0; i < n; i++) {
+        if (cs_json_is_null(members[i]))
+            continue; /* dropped on both sides */
+        cs_autofree char *key = cs_json_key_dup(members[i]);
+        const struct cs_tpath step = {.up = path, .key = cs_str(key)};
+
+        if (type == &cs_schema_pod_template_spec && cs_streq(key, "$patch"))
+            continue; /* the frame's, set anew */
+        if (!is_exact_member(members[i], cs_schema_find(type, key), &step, ret_reason))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of admission_warnings.c share: one accepted edit, read once, and the parts' entry points. Each part adds
+ * its warnings in the order of their weight; the caller keeps the first ones.
+ */
+#ifndef CS_CLONESET_WARNINGS_PRIVATE_H
+#define CS_CLONESET_WARNINGS_PRIVATE_H
+
+#include "common/cloneset/validate_private.h"
+
+/* The side of an edit that counts: the old or the new object. Absent and unusable fields have their defaults. */
+struct cs_edit_side {
+    struct cs_json obj, spec, tmpl, vcts, strategy;
+    int32_t replicas;
+    enum cs_update_type type;
+    bool paused;
+    struct cs_intstr partition, max_unavailable, max_surge, scale_max_unavailable;
+    int32_t held; /* Pods that partition keeps at the old revision */
+};
+
+struct cs_edit {
+    struct cs_check mem; /* owns decoded strings */
+    struct cs_texts *out;
+    bool create; /* was is empty */
+    struct cs_edit_side was, is;
+    int32_t pods; /* of the old object: status.replicas, or replicas without a status */
+    bool template_changed;
+};
+
+/* "1 Pod", "5 Pods" in a printf: CS_N_PODS with CS_PODS(n) */
+#define CS_N_PODS "%d Pod%s"
+#define CS_PODS(n) (n), (n) == 1 ? "" : "s"
+#define CS_N_CLAIMS "%lld claim%s"
+#define CS_CLAIMS(n) (long long)(n), (n) == 1 ? "" : "s"
+
+/* What the edit does to Pods: in place, recreated, held back, going on. */
+void cs_warn_rollout(struct cs_edit *e);
+/* What it does, or does not do, to claims: edited templates, scale-in. */
+void cs_warn_claims(struct cs_edit *e);
+/* Values that mean something else than they seem to: percentages, a raised partition. */
+void cs_warn_values(struct cs_edit *e);
+/* Fields without effect: mistyped ones, ones that need another component; and D10. */
+void cs_warn_fields(struct cs_edit *e);
+
+#endif

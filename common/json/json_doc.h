@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Read-only JSON: one validating pass over bytes that somebody else sent gives an array of nodes, each knowing its
+ * exact span in the text. No tree of mallocs, no number is ever converted unless asked for, and raw spans can be
+ * spliced into other documents byte for byte (unknown fields and 64-bit integers pass through unharmed).
+ *
+ * Strict RFC 8259: whole input consumed, well-formed UTF-8, valid escapes and surrogate pairs, no control characters
+ * in strings, no lone surrogates. Limits: size, depth, node count. "\u0000" in any string is refused (CS_ERR_INVALID),
+ * because nothing in a Kubernetes object may hold it and C strings would be cut. Duplicate keys: the last one wins, as in Go.
+ */
+#ifndef CS_JSON_DOC_H
+#define CS_JSON_DOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/str.h"
+
+enum cs_jtype { CS_J_NULL, CS_J_FALSE, CS_J_TRUE, CS_J_NUMBER, CS_J_STRING, CS_J_ARRAY, CS_J_OBJECT };
+
+/* A value. Children of an array or object follow it directly; a member's key is kept at its value. */
+struct cs_jnode {
+    uint32_t start, end; /* span of the value in the text, quotes/brackets included */
+    uint32_t key_start, key_len; /* object member: span of the key without quotes; else 0, 0 */
+    uint32_t size; /* nodes of this value, itself included: next sibling = this + size */
+    uint32_t count; /* children */
+    uint8_t type; /* enum cs_jtype */
+    uint8_t escaped; /* string: contains a backslash */
+    uint8_t key_escaped; /* key contains a backslash */
+};
+
+struct cs_jdoc {
+    const char *text; /* borrowed from the caller, must outlive the doc */
+    size_t len;
+    struct cs_jnode *nodes; /* nodes[0] is the root */
+    size_t n_nodes, cap_nodes;
+};
+
+/* A value in its document: pass by value. An absent value has node == NULL; every accessor accepts it. */
+struct cs_json {
+    const struct cs_jdoc *doc;
+    const struct cs_jnode *node;
+};
+
+struct cs_json_limits {
+    size_t max_bytes;
+    unsigned max_depth;
+    size_t max_nodes;
+};
+/* 7 MiB, depth 100, 1,000,000 nodes */
+extern const struct cs_json_limits cs_json_default_limits;
+
+/*
+ * Parses text[0..len). The node array may be reused: pass a doc that was used before (zero-initialised at first).
+ * limits NULL: the default ones. Errors: CS_ERR_INVALID ("offset N: what is wrong"), CS_ERR_TOO_LARGE.
+ */
+bool cs_jdoc_parse(
+    struct cs_jdoc *doc, const char *text, size_t len, const struct cs_json_limits *limits, struct cs_error *err);
+void cs_jdoc_done(struct cs_jdoc *doc);
+#define cs_autojdoc CS_CLEANUP(cs_jdoc_done) struct cs_jdoc
+
+struct cs_json cs_jdoc_root(const struct cs_jdoc *doc);
+
+static inline bool cs_json_exists(struct cs_json v)
+{
+    return v.node != NULL;
+}
+/* Absent and null are both "not there" for most of the Kubernetes API. */
+bool cs_json_is_null(struct cs_json v); /* absent or null */
+bool cs_json_is(struct cs_json v, enum cs_jtype type);
+const char *cs_json_type_name(struct cs_json v); /* "object", "string", …, "absent" */
+
+/* Member by exact key (escapes in keys are decoded before comparing), last duplicate; absent when v is no object. */
+struct cs_json cs_json_get(struct cs_json v, const char *key);
+struct cs_json cs_json_getn(struct cs_json v, struct cs_str key);
+/* Path of keys, NULL-terminated list: cs_json_at(v, "metadata", "name", NULL). */
+struct cs_json cs_json_at(struct cs_json v, ...) __attribute__((sentinel));
+struct cs_json cs_json_index(struct cs_json v, size_t i); /* array element */
+size_t cs_json_count(struct cs_json v); /* children of an array or object, else 0 */
+
+/* for (child …): cs_json_foreach(child, parent) { … }. Duplicate keys are all visited. */
+struct cs_json cs_json_first(struct cs_json parent);
+struct cs_json cs_json_next(struct cs_json parent, struct cs_json child);
+#define cs_json_foreach(child, parent)                                                                                 \
+    for (struct cs_json child = cs_json_first(parent); cs_json_exists(child); child = cs_json_next(parent, child))
+
+/*
+ * The members that count (of duplicate keys the last), as an array owned by the caller; sorted by decoded key,
+ * bytewise, or in document order. Returns their number; 0 and NULL when obj is no object.
+ */
+size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret);
+
+/* The exact bytes of the value; {NULL,0} when absent. Borrowed from the text. */
+struct cs_str cs_json_raw(struct cs_json v);
+/* Key of an object member, undecoded; see cs_json_key_dup for the decoded form. */
+struct cs_str cs_json_key_raw(struct cs_json member);
+bool cs_json_key_is(struct cs_json member, const char *key);
+char *cs_json_key_dup(struct cs_json member); /* decoded, owned */
+
+/* Unescaped strings without a copy: true and a borrowed range only when the string holds no backslash. */
+bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret);
+/* Decoded copy, owned, NUL-terminated; NULL when v is no string. */
+char *cs_json_str_dup(struct cs_json v);
+/* Compares the decoded string with z; false when v is no string. */
+bool cs_json_str_is(struct cs_json v, const char *z);
+
+/* Exact integers: digits only ("1e3" and "1.0" are refused), overflow refused. */
+bool cs_json_i64(struct cs_json v, int64_t *ret);
+bool cs_json_i32(struct cs_json v, int32_t *ret);
+bool cs_json_u64(struct cs_json v, uint64_t *ret);
+bool cs_json_bool(struct cs_json v, bool *ret);
+
+/*
+ * Deep equality of values: objects without regard to order (last duplicate wins), strings decoded, numbers equal
+ * when their texts are, or when both are integers of the same value.
+ */
+bool cs_json_equal(struct cs_json a, struct cs_json b);
+
+#endif

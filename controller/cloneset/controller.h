@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The controller: store, queue, planner and requests wired together over a cs_client and a cs_loop. Knows neither sockets nor
+ * processes, so that the very same code runs in the simulation. One thread.
+ */
+#ifndef CS_CONTROLLER_CONTROLLER_H
+#define CS_CONTROLLER_CONTROLLER_H
+
+#include <stdbool.h>
+
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+#include "common/base/rand.h"
+#include "common/kube/client.h"
+#include "common/kube/loop.h"
+#include "common/kube/reflector.h"
+#include "controller/cloneset/store.h"
+#include "controller/runtime/recorder.h"
+#include "controller/runtime/workqueue.h"
+
+struct cs_controller_options {
+    const struct cs_client *client; /* borrowed, as all below */
+    struct cs_loop *loop;
+    const struct cs_clock *clock;
+    const struct cs_log *log;
+    struct cs_metrics *metrics;
+    struct cs_rand *rand;
+    const char *instance;          /* for events */
+    bool (*may_write)(void *ctx);  /* D12: asked before every write */
+    void *ctx;
+};
+
+#define CS_MAX_INFLIGHT 16 /* design §3, prototype-facts §1 */
+
+/* What the reconciler keeps about one set while it runs; gone after a restart. */
+struct cs_set_run {
+    struct cs_work work;
+    struct cs_set_entry *se;
+    struct cs_controller *c;
+    unsigned inflight;    /* requests under way for this set */
+    unsigned creates;     /* of them creations */
+    unsigned window;      /* D13: 1, 2, 4, 8, 16 */
+    unsigned window_ok;   /* creations done since the window last grew */
+    bool more;            /* the last plan had more to do than it could send */
+    bool failed;          /* a request failed since the last idle moment */
+    bool reading_set, set_busy, revision_busy, status_busy;
+    int64_t fresh_until_ms, fresh_generation; /* D2 */
+    int64_t not_before_ms;                    /* Retry-After, backoff */
+    int64_t status_at_ms;                     /* last status write */
+    int64_t passed_at_ms;
+    int32_t collision_count;
+    char scale_error[512], update_error[512]; /* last failure, "" since the last success */
+    uint64_t notes[16];                       /* keys of notes that were told */
+    unsigned n_notes;
+};
+
+struct cs_controller {
+    struct cs_controller_options o;
+    struct cs_store store;
+    struct cs_workqueue queue;
+    struct cs_recorder *recorder;
+    struct cs_reflector *reflectors[CS_K_COUNT];
+    struct cs_kind_ctx {
+        struct cs_controller *c;
+        enum cs_kind kind;
+    } kinds[CS_K_COUNT];
+    unsigned inflight;
+    bool active; /* leading and synced since */
+    bool deciding; /* leadership wanted: become active when synced */
+    struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
+    struct cs_metric *m_reconcile, *m_errors, *m_time, *m_conflicts;
+};
+
+void cs_controller_init(struct cs_controller *c, const struct cs_controller_options *o);
+/* Cancels what is under way (a write may still land: D12) and frees everything. */
+void cs_controller_done(struct cs_controller *c);
+void cs_controller_start(struct cs_controller *c); /* begins to list and watch; decides nothing yet */
+/* Leadership gained: reads consistent lists, then begins to decide (D12). Lost: stops at once. */
+void cs_controller_lead(struct cs_controller *c, bool leading);
+/* Runs what is queued and due; call after every wait. */
+void cs_controller_step(struct cs_controller *c);
+bool cs_controller_synced(const struct cs_controller *c);
+
+/* ---- between the files of this folder ---- */
+struct cs_set_run *cs_run_of(struct cs_controller *c, struct cs_set_entry *se);
+/* One pass over a set. */
+void cs_reconcile(struct cs_controller *c, struct cs_set_run *r);
+/* Builds the observation; free with cs_observation_done. False: nothing to decide. */
+bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *ret);
+void cs_observation_done(struct cs_observation *o);
+/* Sends what fits of a plan. */
+void cs_act(struct cs_controller *c, struct cs_set_run *r, const struct cs_observation *o, const struct cs_plan *p);
+void cs_act_cancel_all(struct cs_controller *c);
+/* Writes the status when it differs and the pace allows. */
+void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p);
+void cs_run_event(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *message);
+void cs_run_eventf(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Ends a pass or an answer: queue again when there is something to do. */
+void cs_run_wake(struct cs_set_run *r);
+/* Frees a run whose set is gone and that nothing waits for. */
+void cs_run_release(struct cs_set_run *r);
+
+/* status_writer.c, pure: the merge patch, or false when nothing differs. */
+struct cs_status_input {
+    const struct cs_cloneset *set;
+    const struct cs_plan *plan;
+    int32_t collision_count;
+    const char *scale_error, *update_error; /* "" none */
+    int64_t now_ms;
+};
+bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out, int64_t *ret_recheck_ms);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the store to the planner's observation of one set: values, borrowed for one pass.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "controller/cloneset/controller.h"
+
+static bool node_lost(struct cs_controller *c, const char *node)
+{
+    const struct cs_entry *e = node ? cs_store_find(&c->store, CS_K_NODE, "", node) : NULL;
+
+    return node && (!e || !e->obj || !((const struct cs_node *)e->obj)->ready);
+}
+
+static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *o)
+{
+    const struct cs_entries *list = &r->se->entries[CS_K_POD];
+
+    o->pods = cs_new_array(struct cs_view_pod, list->n + 1);
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct cs_entry *e = list->items[i];
+        const struct cs_pod *p = e->obj;
+        struct cs_view_pod *v = &o->pods[o->n_pods];
+
+        if (!p && e->busy != CS_BUSY_CREATE)
+            continue; /* gone; only an answer is awaited */
+        *v = (struct cs_view_pod){.pod = p, .busy = e->busy};
+        v->name = p ? p->meta.name : strchr(e->key, '/') + 1;
+        v->id = p ? p->id : e->id;
+        v->revision = p ? p->revision : e->revision;
+        if (p && cs_pod_terminating(p))
+            v->node_lost = node_lost(c, p->node);
+        o->n_pods++;
+    }
+}
+
+/* D4: the name must be "<template>-<set>-<id>" with the label's id. */
+static bool claim_name_fits(const struct cs_cloneset *set, const struct cs_claim *claim)
+{
+    cs_autofree char *tail = NULL;
+    size_t len = strlen(claim->meta.name);
+    size_t tail_len;
+
+    if (!claim->id || !cs_id_valid(cs_str(claim->id)))
+        return false;
+    tail = cs_xasprintf("-%s-%s", set->meta.name, claim->id);
+    tail_len = strlen(tail);
+    return len > tail_len && strcmp(claim->meta.name + len - tail_len, tail) == 0;
+}
+
+static void add_claim(struct cs_observation *o, const struct cs_entry *e, size_t *cap)
+{
+    const struct cs_claim *claim = e->obj;
+    struct cs_view_claim *v;
+    size_t n = o->n_claims;
+
+    if (!claim && e->busy != CS_BUSY_CREATE)
+        return;
+    if (claim && (!claim->id || strlen(claim->id) != CS_ID_LEN))
+        return; /* no id of ours: never touched (quirk 21) */
+    cs_grow(o->claims, n, *cap);
+    v = &o->claims[o->n_claims++];
+    *v = (struct cs_view_claim){.claim = claim, .busy = e->busy};
+    v->name = claim ? claim->meta.name : strchr(e->key, '/') + 1;
+    v->id = claim ? claim->id : e->id;
+    v->foreign = claim && !claim_name_fits(o->set, claim);
+}
+
+/* Claims that were handed over to a Pod are linked to no set: they are found through their Pod. */
+static void add_handed_claims(struct cs_controller *c, struct cs_observation *o, const struct cs_pod *p, size_t *cap)
+{
+    for (uint32_t i = 0; p && i < p->n_claims; i++) {
+        const struct cs_entry *e = cs_store_find(&c->store, CS_K_CLAIM, p->meta.ns, p->claims[i]);
+        const struct cs_owner *owner = e && e->obj && !e->set ? cs_meta_controller(e->meta) : NULL;
+
+        if (owner && cs_streq(owner->uid, p->meta.uid))
+            add_claim(o, e, cap);
+    }
+}
+
+static void observe_claims(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *o)
+{
+    const struct cs_entries *list = &r->se->entries[CS_K_CLAIM];
+    size_t cap = 0;
+
+    for (uint32_t i = 0; i < list->n; i++)
+        add_claim(o, list->items[i], &cap);
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        add_handed_claims(c, o, o->pods[i].pod, &cap);
+    for (uint32_t i = 0; i < r->se->n_blocked; i++) {
+        size_t n = o->n_claims;
+
+        cs_grow(o->claims, n, cap);
+        o->claims[o->n_claims++] = (struct cs_view_claim){
+            .name = r->se->blocked[i].claim, .id = r->se->blocked[i].id, .foreign = true};
+    }
+}
+
+static int by_number(const void *x, const void *y)
+{
+    const struct cs_revision *a = ((const struct cs_view_revision *)x)->rev;
+    const struct cs_revision *b = ((const struct cs_view_revision *)y)->rev;
+
+    if (a->revision != b->revision)
+        return a->revision < b->revision ? -1 : 1;
+    if (a->meta.created_ms != b->meta.created_ms)
+        return a->meta.created_ms < b->meta.created_ms ? -1 : 1;
+    return strcmp(a->meta.name, b->meta.name);
+}
+
+static void observe_revisions(struct cs_set_run *r, struct cs_observation *o)
+{
+    const struct cs_entries *list = &r->se->entries[CS_K_REVISION];
+
+    o->revisions = cs_new_array(struct cs_view_revision, list->n + 1);
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct cs_entry *e = list->items[i];
+
+        if (!e->obj || e->meta->deleted_ms != 0)
+            continue;
+        o->revisions[o->n_revisions++] =
+            (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .digest = e->digest, .busy = e->busy};
+    }
+    if (o->n_revisions > 1)
+        qsort(o->revisions, o->n_revisions, sizeof(o->revisions[0]), by_number);
+}
+
+bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *ret)
+{
+    struct cs_observation o = {.set = r->se->set, .norm = r->se->norm, .digest = r->se->digest};
+
+    if (!o.set)
+        return false;
+    observe_pods(c, r, &o);
+    observe_claims(c, r, &o);
+    observe_revisions(r, &o);
+    o.revision_busy = r->revision_busy;
+    o.set_busy = r->set_busy;
+    o.absent = (struct cs_absent_ids){r->se->absent, r->se->n_absent};
+    o.now_ms = cs_clock_wall_ms(c->o.clock);
+    o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&
+                  cs_loop_now_ms(c->o.loop) < r->fresh_until_ms;
+    o.last_scale_error = *r->scale_error ? r->scale_error : NULL;
+    o.last_update_error = *r->update_error ? r->update_error : NULL;
+    *ret = o;
+    return true;
+}
+
+void cs_observation_done(struct cs_observation *o)
+{
+    free(o->pods);
+    free(o->claims);
+    free(o->revisions);
+    *o = (struct cs_observation){0};
+}

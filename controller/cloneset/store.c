@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See store.h. The rules of D5 are in cs_store_apply, cs_store_remove and cs_store_list_end.
+ */
+#include "controller/cloneset/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/api/gvr.h"
+#include "common/base/alloc.h"
+#include "common/cloneset/defaults.h"
+
+const struct cs_gvr *cs_kind_gvr(enum cs_kind k)
+{
+    static const struct cs_gvr *const gvrs[CS_K_COUNT] = {
+        [CS_K_SET] = &cs_gvr_clonesets,
+        [CS_K_POD] = &cs_gvr_pods,
+        [CS_K_CLAIM] = &cs_gvr_claims,
+        [CS_K_REVISION] = &cs_gvr_revisions,
+        [CS_K_NODE] = &cs_gvr_nodes,
+    };
+
+    return gvrs[k];
+}
+
+void cs_store_init(struct cs_store *s, const struct cs_store_hooks *hooks)
+{
+    *s = (struct cs_store){.pool = cs_intern_new(), .hooks = *hooks};
+}
+
+static void free_obj(struct cs_store *s, struct cs_entry *e)
+{
+    switch (e->kind) {
+    case CS_K_SET:
+        cs_cloneset_free(s->pool, e->obj);
+        break;
+    case CS_K_POD:
+        cs_pod_free(s->pool, e->obj);
+        break;
+    case CS_K_CLAIM:
+        cs_claim_free(s->pool, e->obj);
+        break;
+    case CS_K_REVISION:
+        cs_revision_free(s->pool, e->obj);
+        break;
+    case CS_K_NODE:
+        cs_node_free(s->pool, e->obj);
+        break;
+    case CS_K_COUNT:
+        break;
+    }
+    e->obj = NULL;
+    e->meta = NULL;
+    cs_jtree_free(e->norm);
+    e->norm = NULL;
+}
+
+struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid)
+{
+    struct cs_set_entry *se = NULL;
+
+    if (uid)
+        HASH_FIND_STR(s->sets, uid, se);
+    return se;
+}
+
+static struct cs_set_entry *need_set(struct cs_store *s, const char *uid)
+{
+    struct cs_set_entry *se = cs_store_set(s, uid);
+
+    if (se)
+        return se;
+    se = cs_new(struct cs_set_entry);
+    se->uid = cs_xstrdup(uid);
+    HASH_ADD_KEYPTR(hh, s->sets, se->uid, strlen(se->uid), se);
+    return se;
+}
+
+static void free_set(struct cs_store *s, struct cs_set_entry *se)
+{
+    HASH_DEL(s->sets, se);
+    for (int k = 0; k < CS_K_COUNT; k++)
+        free(se->entries[k].items);
+    for (uint32_t i = 0; i < se->n_absent; i++)
+        cs_intern_unref(s->pool, se->absent[i]);
+    free(se->absent);
+    free(se->blocked);
+    cs_jtree_free(se->norm);
+    free(se->uid);
+    free(se);
+}
+
+void cs_store_collect(struct cs_store *s, struct cs_set_entry *se)
+{
+    if (se->set)
+        return;
+    for (int k = 0; k < CS_K_COUNT; k++)
+        if (se->entries[k].n > 0)
+            return;
+    if (s->hooks.on_set_gone)
+        s->hooks.on_set_gone(s->hooks.ctx, se);
+    if (!se->run)
+        free_set(s, se);
+}
+
+static void changed(struct cs_store *s, struct cs_set_entry *se)
+{
+    if (se && s->hooks.on_change)
+        s->hooks.on_change(s->hooks.ctx, se);
+}
+
+static void unlink_entry(struct cs_store *s, struct cs_entry *e)
+{
+    struct cs_set_entry *se = e->set;
+    struct cs_entries *list;
+
+    if (!se)
+        return;
+    list = &se->entries[e->kind];
+    list->items[e->at] = list->items[list->n - 1];
+    list->items[e->at]->at = e->at;
+    list->n--;
+    e->set = NULL;
+    changed(s, se);
+    cs_store_collect(s, se);
+}
+
+static void link_entry(struct cs_store *s, struct cs_entry *e, struct cs_set_entry *se)
+{
+    struct cs_entries *list;
+
+    if (e->set == se)
+        return;
+    unlink_entry(s, e);
+    if (!se)
+        return;
+    list = &se->entries[e->kind];
+    cs_grow(list->items, (size_t)list->n, list->cap);
+    e->at = list->n;
+    list->items[list->n++] = e;
+    e->set = se;
+}
+
+static void free_entry(struct cs_store *s, struct cs_entry *e)
+{
+    if (e->kind == CS_K_SET && e->obj) {
+        struct cs_set_entry *se = cs_store_set(s, e->meta->uid);
+
+        if (se && se->set == e->obj)
+            se->set = NULL;
+    }
+    unlink_entry(s, e);
+    free_obj(s, e);
+    HASH_DEL(s->tables[e->kind], e);
+    free(e->revision);
+    free(e->gone_uid);
+    free(e->key);
+    free(e);
+}
+
+void cs_store_done(struct cs_store *s)
+{
+    s->hooks = (struct cs_store_hooks){0};
+    for (int k = 0; k < CS_K_COUNT; k++) {
+        struct cs_entry *e;
+        struct cs_entry *tmp;
+
+        HASH_ITER(hh, s->tables[k], e, tmp)
+        {
+            free_entry(s, e);
+        }
+    }
+    struct cs_set_entry *se;
+    struct cs_set_entry *stmp;
+    HASH_ITER(hh, s->sets, se, stmp)
+    {
+        free_set(s, se);
+    }
+    cs_intern_free(s->pool);
+    s->pool = NULL;
+}
+
+static char *make_key(const char *ns, const char *name)
+{
+    return cs_xasprintf("%s/%s", ns ? ns : "", name);
+}
+
+struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
+{
+    cs_autofree char *key = make_key(ns, name);
+    struct cs_entry *e = NULL;
+
+    HASH_FIND_STR(s->tables[k], key, e);
+    return e;
+}
+
+static struct cs_entry *need_entry(struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
+{
+    struct cs_entry *e = cs_store_find(s, k, ns, name);
+
+    if (e)
+        return e;
+    e = cs_new(struct cs_entry);
+    e->kind = k;
+    e->key = make_key(ns, name);
+    HASH_ADD_KEYPTR(hh, s->tables[k], e->key, strlen(e->key), e);
+    return e;
+}
+
+struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_set_entry *set, const char *name)
+{
+    struct cs_entry *e = need_entry(s, k, set->set->meta.ns, name);
+
+    if (!e->set)
+        link_entry(s, e, set);
+    return e;
+}
+
+void cs_store_settle(struct cs_store *s, struct cs_entry *e)
+{
+    struct cs_set_entry *se = e->set;
+
+    e->busy = CS_IDLE;
+    free(e->gone_uid);
+    e->gone_uid = NULL;
+    free(e->revision);
+    e->revision = NULL;
+    if (!e->obj)
+        free_entry(s, e);
+    else
+        changed(s, se);
+}
+
+static void *decode(struct cs_store *s, enum cs_kind k, struct cs_json obj, const struct cs_meta **meta, struct cs_error *err)
+{
+    switch (k) {
+    case CS_K_SET: {
+        struct cs_cloneset *x = cs_cloneset_decode(s->pool, obj, err);
+
+        if (x)
+            cs_cloneset_default(s->pool, &x->spec); /* quirk 17: the webhook may be absent */
+        *meta = x ? &x->meta : NULL;
+        return x;
+    }
+    case CS_K_POD: {
+        struct cs_pod *x = cs_pod_decode(s->pool, obj, err);
+        *meta = x ? &x->meta : NULL;
+        return x;
+    }
+    case CS_K_CLAIM: {
+        struct cs_claim *x = cs_claim_decode(s->pool, obj, err);
+        *meta = x ? &x->meta : NULL;
+        return x;
+    }
+    case CS_K_REVISION: {
+        struct cs_revision *x = cs_revision_decode(s->pool, obj, err);
+        *meta = x ? &x->meta : NULL;
+        return x;
+    }
+    case CS_K_NODE: {
+        struct cs_node *x = cs_node_decode(s->pool, obj, err);
+        *meta = x ? &x->meta : NULL;
+        return x;
+    }
+    case CS_K_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static void drop_decoded(struct cs_store *s, enum cs_kind k, void *obj)
+{
+    struct cs_entry tmp = {.kind = k, .obj = obj};
+
+    free_obj(s, &tmp);
+}
+
+/* The CloneSet an object belongs to, by its controller owner's uid; NULL: nobody's that we care for. */
+static struct cs_set_entry *owner_of(struct cs_store *s, const struct cs_meta *m)
+{
+    const struct cs_owner *o = cs_meta_controller(m);
+
+    if (o && cs_owner_is_cloneset(o))
+        return need_set(s, o->uid);
+    return NULL;
+}
+
+static uint64_t template_digest(const char *raw, bool is_revision, struct cs_jtree **ret_norm)
+{
+    cs_autojdoc doc = {0};
+    struct cs_json t = {0};
+
+    if (*raw != '\0' && cs_jdoc_parse(&doc, raw, strlen(raw), NULL, NULL))
+        t = is_revision ? cs_revision_template(cs_jdoc_root(&doc)) : cs_jdoc_root(&doc);
+    cs_jtree_free(*ret_norm);
+    *ret_norm = cs_template_normalize(t);
+    return cs_template_digest(*ret_norm);
+}
+
+static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset *set)
+{
+    struct cs_set_entry *se = need_set(s, set->meta.uid);
+    bool same = se->set && strcmp(se->set->template_raw, set->template_raw) == 0;
+
+    (void)e;
+    if (!same || !se->norm)
+        se->digest = template_digest(set->template_raw, false, &se->norm);
+    se->set = set;
+    changed(s, se);
+}
+
+/* Puts a decoded object into its entry. */
+static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta)
+{
+    struct cs_set_entry *owner = NULL;
+
+    if (e->kind == CS_K_SET) {
+        struct cs_cloneset *old = e->obj;
+        struct cs_set_entry *old_se = old ? cs_store_set(s, old->meta.uid) : NULL;
+
+        adopt_set(s, e, obj);
+        e->obj = NULL;
+        if (old_se && old_se->set == old) {
+            old_se->set = NULL; /* same name, another uid */
+            changed(s, old_se);
+            cs_store_collect(s, old_se);
+        }
+        cs_cloneset_free(s->pool, old);
+    } else {
+        free_obj(s, e);
+        owner = owner_of(s, meta);
+        if (e->kind == CS_K_REVISION)
+            e->digest = template_digest(((struct cs_revision *)obj)->data_raw, true, &e->norm);
+    }
+    e->obj = obj;
+    e->meta = meta;
+    if (e->kind == CS_K_SET)
+        return;
+    link_entry(s, e, owner);
+    if (owner && e->kind == CS_K_POD && ((struct cs_pod *)obj)->id)
+        cs_set_absent_drop(s, owner, ((struct cs_pod *)obj)->id);
+    changed(s, e->set);
+}
+
+bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err)
+{
+    const struct cs_meta *meta = NULL;
+    void *x = decode(s, k, obj, &meta, err);
+    struct cs_entry *e;
+
+    if (!x)
+        return false;
+    if (meta->rv > s->high_rv[k])
+        s->high_rv[k] = meta->rv;
+    e = need_entry(s, k, meta->ns, meta->name);
+    if (listed)
+        e->seen = s->list_seq[k];
+    if ((e->obj && meta->rv <= e->meta->rv) || cs_streq(e->gone_uid, meta->uid)) {
+        drop_decoded(s, k, x);
+        return true;
+    }
+    put(s, e, x, meta);
+    return true;
+}
+
+static void object_gone(struct cs_store *s, struct cs_entry *e)
+{
+    struct cs_set_entry *se = e->set;
+
+    if (e->busy == CS_IDLE) {
+        free_entry(s, e);
+        return;
+    }
+    /* Keep the entry for the request under way; what it still says of this uid is history. */
+    free(e->gone_uid);
+    e->gone_uid = e->obj ? cs_xstrdup(e->meta->uid) : NULL;
+    if (e->kind == CS_K_SET && e->obj) {
+        se = cs_store_set(s, e->meta->uid);
+        if (se)
+            se->set = NULL;
+    }
+    free_obj(s, e);
+    changed(s, se);
+}
+
+void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const char *name, const char *uid, uint64_t rv)
+{
+    struct cs_entry *e = cs_store_find(s, k, ns, name);
+    struct cs_set_entry *se;
+
+    if (rv > s->high_rv[k])
+        s->high_rv[k] = rv;
+    if (!e || !e->obj || (uid && !cs_streq(uid, e->meta->uid)) || (rv != 0 && rv < e->meta->rv))
+        return;
+    se = k == CS_K_SET ? cs_store_set(s, e->meta->uid) : e->set;
+    object_gone(s, e);
+    if (k == CS_K_SET && se) {
+        se->set = NULL;
+        changed(s, se);
+        cs_store_collect(s, se);
+    }
+}
+
+void cs_store_list_begin(struct cs_store *s, enum cs_kind k)
+{
+    s->list_seq[k]++;
+    s->begin_rv[k] = s->high_rv[k];
+}
+
+void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
+{
+    struct cs_entry *e;
+    struct cs_entry *tmp;
+    /* D5c: a server that is behind what it told us before has been restored: nothing that we hold counts any more. */
+    bool restored = rv < s->begin_rv[k];
+
+    HASH_ITER(hh, s->tables[k], e, tmp)
+    {
+        if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))
+            cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, 0);
+    }
+    if (restored) {
+        s->high_rv[k] = 0;
+        if (s->hooks.on_restored)
+            s->hooks.on_restored(s->hooks.ctx, k);
+    }
+}
+
+void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id)
+{
+    uint32_t i = 0;
+
+    while (i < se->n_absent && strcmp(se->absent[i], id) < 0)
+        i++;
+    if (i < se->n_absent && strcmp(se->absent[i], id) == 0)
+        return;
+    cs_grow(se->absent, (size_t)se->n_absent, se->cap_absent);
+    memmove(&se->absent[i + 1], &se->absent[i], (se->n_absent - i) * sizeof(se->absent[0]));
+    se->absent[i] = cs_intern_str(s->pool, cs_str(id));
+    se->n_absent++;
+}
+
+void cs_set_absent_drop(struct cs_store *s, struct cs_set_entry *se, const char *id)
+{
+    for (uint32_t i = 0; i < se->n_absent; i++) {
+        if (strcmp(se->absent[i], id) != 0)
+            continue;
+        cs_intern_unref(s->pool, se->absent[i]);
+        se->n_absent--;
+        memmove(&se->absent[i], &se->absent[i + 1], (se->n_absent - i) * sizeof(se->absent[0]));
+        return;
+    }
+}
+
+void cs_set_block_id(struct cs_set_entry *se, const char *id, const char *claim)
+{
+    struct cs_blocked_id *b;
+
+    cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);
+    b = &se->blocked[se->n_blocked++];
+    *b = (struct cs_blocked_id){0};
+    memcpy(b->id, id, CS_ID_SIZE);
+    memcpy(b->claim, claim, strnlen(claim, CS_NAME_SIZE - 1));
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What we know of the cluster: one entry per object, linked to its CloneSet by the owner's uid (D19), written through by every
+ * answer and by the watches; the newer resourceVersion wins (D5). Requests under way are marked on their entry.
+ */
+#ifndef CS_CONTROLLER_STORE_H
+#define CS_CONTROLLER_STORE_H
+
+#include "common/api/cloneset.h"
+#include "common/api/objects.h"
+#include "common/api/pod.h"
+#include "common/base/table.h"
+#include "common/cloneset/names.h"
+#include "controller/plan/plan.h"
+
+enum cs_kind { CS_K_SET, CS_K_POD, CS_K_CLAIM, CS_K_REVISION, CS_K_NODE, CS_K_COUNT };
+const struct cs_gvr *cs_kind_gvr(enum cs_kind k);
+
+struct cs_set_entry;
+
+/* One object name of one kind. obj NULL: nothing is known to exist, but a request is under way. */
+struct cs_entry {
+    UT_hash_handle hh;
+    enum cs_kind kind;
+    char *key;                  /* "<ns>/<name>", owned */
+    void *obj;                  /* struct cs_cloneset, cs_pod, …; owned */
+    const struct cs_meta *meta; /* inside obj */
+    struct cs_set_entry *set;   /* owner, or NULL */
+    uint32_t at;                /* index in set->entries[kind] */
+    enum cs_busy busy;
+    char id[CS_ID_SIZE];        /* of a create under way */
+    char *revision;             /* of a Pod create under way: full revision name, owned */
+    char *gone_uid;             /* deleted while a request was under way: late answers about it are ignored; owned */
+    uint64_t seen;              /* list in which it was last seen */
+    struct cs_jtree *norm;      /* revision: normal form of its template; owned */
+    uint64_t digest;
+};
+
+struct cs_entries {
+    struct cs_entry **items;
+    uint32_t n;
+    size_t cap;
+};
+
+struct cs_blocked_id { /* a name of ours that somebody else's object has (D4) */
+    char id[CS_ID_SIZE];
+    char claim[CS_NAME_SIZE];
+};
+
+/* A CloneSet by uid, known or only referred to. */
+struct cs_set_entry {
+    UT_hash_handle hh;
+    char *uid;
+    struct cs_cloneset *set; /* borrowed from its entry; NULL: not seen (yet, or any more) */
+    struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
+    struct cs_jtree *norm;                 /* normal form of the live template; owned */
+    uint64_t digest;
+    struct cs_set_run *run; /* the reconciler's; NULL until needed */
+    const char **absent;    /* ids confirmed to be without Pod (D6), interned */
+    uint32_t n_absent;
+    size_t cap_absent;
+    struct cs_blocked_id *blocked;
+    uint32_t n_blocked;
+    size_t cap_blocked;
+};
+
+struct cs_store_hooks {
+    void (*on_change)(void *ctx, struct cs_set_entry *s);  /* something of the set changed */
+    void (*on_set_gone)(void *ctx, struct cs_set_entry *s); /* about to be freed */
+    void (*on_restored)(void *ctx, enum cs_kind k);         /* D5c: a list older than the store */
+    void *ctx;
+};
+
+struct cs_store {
+    struct cs_intern *pool;
+    struct cs_entry *tables[CS_K_COUNT];
+    struct cs_set_entry *sets;
+    uint64_t list_seq[CS_K_COUNT];
+    uint64_t high_rv[CS_K_COUNT];  /* newest version seen */
+    uint64_t begin_rv[CS_K_COUNT]; /* the same when the list under way began */
+    struct cs_store_hooks hooks;
+};
+
+void cs_store_init(struct cs_store *s, const struct cs_store_hooks *hooks);
+void cs_store_done(struct cs_store *s);
+
+/*
+ * Takes an object as the server had it. Older than, or equal to what is held: ignored. Undecodable: false with err, and
+ * nothing else is touched (one bad object must not stop others). listed: it came in the list under way.
+ */
+bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err);
+/* A watch said DELETED (rv of the event), or a GET gave 404 (rv 0). uid NULL: whatever is there. */
+void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const char *name, const char *uid, uint64_t rv);
+void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
+/* D5b: drops what was not listed and is held at a version ≤ rv. */
+void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);
+
+struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name);
+/* Finds or makes an entry for a create under way, linked to the set. */
+struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_set_entry *set, const char *name);
+/* The request on an entry has ended: idle again, or dropped when there is no object. */
+void cs_store_settle(struct cs_store *s, struct cs_entry *e);
+struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid);
+/* Frees a set entry that nothing refers to any more. */
+void cs_store_collect(struct cs_store *s, struct cs_set_entry *se);
+
+void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id);
+void cs_set_absent_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);
+void cs_set_block_id(struct cs_set_entry *se, const char *id, const char *claim);
+
+#endif

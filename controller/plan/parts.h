@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the files of the planner: the arithmetic of spec §5.2, orders of §5.6 and §6.3, the in-place state of §6.6.
+ * Everything here is pure and exposed so that unit tests reach it.
+ */
+#ifndef CS_PLAN_PARTS_H
+#define CS_PLAN_PARTS_H
+
+#include "controller/plan/plan.h"
+
+/* ---- spec §5.2 ---- */
+struct cs_counts {
+    int32_t total, total_old;
+    int32_t active_new, active_old; /* not PreparingDelete */
+    int32_t pre_del_new, pre_del_old;
+    int32_t to_del_new, to_del_old;
+    int32_t unavail_new, unavail_old;
+};
+
+struct cs_limits {
+    int32_t n;           /* replicas */
+    int32_t partition;   /* P */
+    int32_t surge;       /* S */
+    int32_t unavailable; /* U, rounded as §5.2 says */
+    int32_t scale_cap;   /* C, or INT32_MAX: unlimited */
+    bool current_is_update;
+    bool partition_rollback; /* gate CloneSetPartitionRollback */
+    bool exclude_preparing;  /* preparing-delete Pods do not count */
+};
+
+struct cs_numbers {
+    int32_t scale_up, scale_up_old, scale_up_limit;
+    int32_t scale_down, scale_down_old;
+    int32_t delete_ready_limit;
+    int32_t update_num;             /* > 0: so many old Pods forward; < 0: back (gate) */
+    int32_t update_max_unavailable; /* B; may be negative */
+};
+
+void cs_limits_of(const struct cs_cloneset *set, bool current_is_update, struct cs_limits *ret);
+void cs_numbers_make(const struct cs_limits *l, const struct cs_counts *c, struct cs_numbers *ret);
+
+/* ---- orders ---- */
+
+/* Gives same-node ranks (spec §5.6) to the group and sorts it: whom to delete first comes first. */
+void cs_rank_for_delete(struct cs_view_pod **group, uint32_t n, int64_t now_ms, int32_t min_ready_s);
+/* Spec §6.3: whom to update first comes first; what is half-way (marked, out of service for it) before all others. */
+void cs_sort_for_update(struct cs_view_pod **pods, uint32_t n);
+
+/* ---- the in-place state on a Pod (spec §6.6, A.3, A.4) ---- */
+struct cs_inplace_entry {
+    char *container, *image_id, *container_id; /* owned; ids may be NULL */
+};
+struct cs_inplace_state {
+    bool valid; /* the annotation exists and parses */
+    char *revision;
+    int64_t updated_ms; /* updateTimestamp, wall */
+    int64_t batch_ms;   /* time of the newest containerBatchesRecord, or updated_ms */
+    bool has_next;      /* next… entries: a later batch is due */
+    struct cs_inplace_entry *entries;
+    uint32_t n;
+};
+struct cs_inplace_grace {
+    bool present, valid;
+    char *revision;
+    int64_t grace_s;
+};
+void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret); /* text NULL: not valid */
+void cs_inplace_state_done(struct cs_inplace_state *s);
+void cs_inplace_grace_parse(const char *text, struct cs_inplace_grace *ret);
+void cs_inplace_grace_done(struct cs_inplace_grace *g);
+
+/* Spec §6.6 D with D11. Without state annotation: complete; with a grace annotation: not. */
+bool cs_inplace_complete(const struct cs_pod *p);
+/* Same image after normalising: "nginx" = "docker.io/library/nginx:latest". */
+bool cs_image_same(const char *a, const char *b);
+
+/* ---- the pass ---- */
+
+/* No pass can send more: further creations are planned when these are done. */
+#define CS_PLAN_ENOUGH 64
+
+struct cs_planner {
+    struct cs_observation *o;
+    struct cs_plan *p;
+    const struct cs_view_revision *update, *current;
+    struct cs_limits limits;
+    struct cs_counts counts;
+    struct cs_numbers numbers;
+    bool need_fresh; /* something destructive was wanted and the set was not fresh */
+    bool scaled;     /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
+    bool has_claims; /* the set has claim templates */
+};
+
+struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why);
+/* As cs_plan_add for destructive actions: NULL when the set must be read first (D2). */
+struct cs_action *cs_plan_add_destructive(struct cs_planner *pl, enum cs_action_kind kind, const char *why);
+void cs_plan_note(struct cs_planner *pl, bool warning, const char *reason, const char *subject, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+void cs_plan_requeue_at(struct cs_planner *pl, int64_t wall_ms);
+
+bool cs_plan_revisions(struct cs_planner *pl); /* false: wait for a write of a revision */
+void cs_plan_history(struct cs_planner *pl);
+void cs_plan_classify(struct cs_planner *pl);
+void cs_plan_finished(struct cs_planner *pl); /* D1: Failed and Succeeded Pods of a set with claims */
+void cs_plan_scale(struct cs_planner *pl);
+void cs_plan_create(struct cs_planner *pl);
+void cs_plan_update(struct cs_planner *pl);
+void cs_plan_refresh(struct cs_planner *pl);
+void cs_plan_strike(struct cs_planner *pl);
+void cs_plan_status(struct cs_planner *pl);
+const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, const char *revision);
+/* Deletes a Pod: hands its claims over first (D3), the Pod itself once they are. */
+void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char *why);
+/* Claims of an id (observation.claims is sorted by id): the first, and how many. */
+void cs_plan_claims_of(const struct cs_observation *o, const char *id, uint32_t *ret_at, uint32_t *ret_n);
+/* A claim that this set owns now, and that may be touched (D4). */
+bool cs_plan_claim_is_sets(const struct cs_planner *pl, const struct cs_view_claim *c);
+
+#endif

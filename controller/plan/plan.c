@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pass over one set: revisions, then the Pods' own housekeeping, scaling, updating, status. See plan.h.
+ */
+#include "controller/plan/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/hash.h"
+#include "controller/plan/parts.h"
+
+const char *cs_action_name(enum cs_action_kind k)
+{
+    static const char *const names[CS_ACT_COUNT] = {
+        [CS_ACT_NONE] = "none",
+        [CS_ACT_READ_SET] = "read-set",
+        [CS_ACT_CREATE_REVISION] = "create-revision",
+        [CS_ACT_RENUMBER_REVISION] = "renumber-revision",
+        [CS_ACT_DELETE_REVISION] = "delete-revision",
+        [CS_ACT_CONFIRM_ABSENT] = "confirm-absent",
+        [CS_ACT_CREATE_CLAIM] = "create-claim",
+        [CS_ACT_CREATE_POD] = "create-pod",
+        [CS_ACT_HAND_OVER] = "hand-over-claim",
+        [CS_ACT_HAND_BACK] = "hand-back-claim",
+        [CS_ACT_DELETE_POD] = "delete-pod",
+        [CS_ACT_MARK_RECREATE] = "mark-recreate",
+        [CS_ACT_UNMARK] = "unmark",
+        [CS_ACT_GATE_OFF] = "gate-off",
+        [CS_ACT_INPLACE_START] = "inplace-start",
+        [CS_ACT_INPLACE_APPLY] = "inplace-apply",
+        [CS_ACT_GRACE_APPLY] = "grace-apply",
+        [CS_ACT_GRACE_DROP] = "grace-drop",
+        [CS_ACT_REFRESH] = "refresh",
+        [CS_ACT_RELEASE] = "release",
+        [CS_ACT_STRIKE] = "strike",
+    };
+
+    return k < CS_ACT_COUNT ? names[k] : "?";
+}
+
+bool cs_action_destructive(enum cs_action_kind k)
+{
+    return k == CS_ACT_HAND_OVER || k == CS_ACT_DELETE_POD || k == CS_ACT_MARK_RECREATE;
+}
+
+struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why)
+{
+    struct cs_plan *p = pl->p;
+    struct cs_action *a;
+    size_t cap = p->cap;
+
+    cs_grow(p->actions, (size_t)p->n, cap);
+    p->cap = (uint32_t)cap;
+    a = &p->actions[p->n++];
+    *a = (struct cs_action){.kind = kind, .why = why};
+    return a;
+}
+
+struct cs_action *cs_plan_add_destructive(struct cs_planner *pl, enum cs_action_kind kind, const char *why)
+{
+    if (pl->o->set_fresh)
+        return cs_plan_add(pl, kind, why);
+    pl->need_fresh = true;
+    return NULL;
+}
+
+void cs_plan_note(struct cs_planner *pl, bool warning, const char *reason, const char *subject, const char *fmt, ...)
+{
+    struct cs_plan *p = pl->p;
+    struct cs_note *n;
+    uint64_t key = CS_FNV64_INIT;
+    size_t cap = p->cap_notes;
+    va_list ap;
+
+    cs_grow(p->notes, (size_t)p->n_notes, cap);
+    p->cap_notes = (uint32_t)cap;
+    n = &p->notes[p->n_notes++];
+    key = cs_fnv64_1a(key, reason, strlen(reason) + 1);
+    key = cs_fnv64_1a(key, subject, strlen(subject));
+    *n = (struct cs_note){.warning = warning, .reason = reason, .key = key};
+    va_start(ap, fmt);
+    (void)vsnprintf(n->message, sizeof(n->message), fmt, ap);
+    va_end(ap);
+}
+
+void cs_plan_requeue_at(struct cs_planner *pl, int64_t wall_ms)
+{
+    if (pl->p->requeue_at_ms == 0 || wall_ms < pl->p->requeue_at_ms)
+        pl->p->requeue_at_ms = wall_ms;
+}
+
+bool cs_pod_update_ready(const struct cs_pod *p, int32_t min_ready_s, int64_t now_ms)
+{
+    if (p->phase != CS_PHASE_RUNNING || p->ready.status != CS_COND_TRUE)
+        return false;
+    if (min_ready_s > 0 &&
+        (p->ready.transition_ms == 0 || now_ms - p->ready.transition_ms <= (int64_t)min_ready_s * 1000))
+        return false;
+    return p->inplace_ready.status == CS_COND_ABSENT || p->inplace_ready.status == CS_COND_TRUE;
+}
+
+bool cs_pod_available(const struct cs_pod *p, int32_t min_ready_s, int64_t now_ms)
+{
+    return (p->state == CS_LC_NONE || p->state == CS_LC_NORMAL) && cs_pod_update_ready(p, min_ready_s, now_ms);
+}
+
+int64_t cs_pod_available_at_ms(const struct cs_pod *p, int32_t min_ready_s)
+{
+    if (min_ready_s <= 0 || p->ready.transition_ms == 0 || !cs_pod_available(p, 0, 0))
+        return 0;
+    /* strictly more than min_ready_s ago (spec §5.3) */
+    return p->ready.transition_ms + (int64_t)min_ready_s * 1000 + 1;
+}
+
+static int by_pod_name(const void *x, const void *y)
+{
+    return strcmp(((const struct cs_view_pod *)x)->name, ((const struct cs_view_pod *)y)->name);
+}
+
+static int by_claim_id(const void *x, const void *y)
+{
+    const struct cs_view_claim *a = x;
+    const struct cs_view_claim *b = y;
+    int c = strcmp(a->id, b->id);
+
+    return c != 0 ? c : strcmp(a->name, b->name);
+}
+
+/* First claim with an id, and how many there are. */
+void cs_plan_claims_of(const struct cs_observation *o, const char *id, uint32_t *ret_at, uint32_t *ret_n)
+{
+    uint32_t lo = 0;
+    uint32_t hi = o->n_claims;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (strcmp(o->claims[mid].id, id) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *ret_at = lo;
+    while (lo < o->n_claims && strcmp(o->claims[lo].id, id) == 0)
+        lo++;
+    *ret_n = lo - *ret_at;
+}
+
+bool cs_plan_claim_is_sets(const struct cs_planner *pl, const struct cs_view_claim *c)
+{
+    const struct cs_owner *owner;
+
+    if (!c->claim || c->foreign || c->claim->meta.deleted_ms != 0)
+        return false;
+    owner = cs_meta_controller(&c->claim->meta);
+    return owner && cs_streq(owner->uid, pl->o->set->meta.uid);
+}
+
+/* D4: a claim that a Pod with another id mounts is nobody's to touch. */
+static void flag_cross_mounts(struct cs_observation *o, const struct cs_view_pod *v)
+{
+    for (uint32_t i = 0; v->pod && i < v->pod->n_claims; i++) {
+        struct cs_str name = cs_str(v->pod->claims[i]);
+        char id[CS_ID_SIZE];
+        uint32_t at;
+        uint32_t n;
+
+        if (name.len <= CS_ID_LEN)
+            continue;
+        memcpy(id, name.p + name.len - CS_ID_LEN, CS_ID_LEN);
+        id[CS_ID_LEN] = '\0';
+        if (cs_streq(id, v->id))
+            continue;
+        cs_plan_claims_of(o, id, &at, &n);
+        for (uint32_t k = at; k < at + n; k++)
+            if (cs_streq(o->claims[k].name, v->pod->claims[i]))
+                o->claims[k].foreign = true;
+    }
+}
+
+static bool owned_by_pod(const struct cs_view_claim *c, const struct cs_pod *p)
+{
+    const struct cs_owner *owner = c->claim ? cs_meta_controller(&c->claim->meta) : NULL;
+
+    return owner && p && cs_streq(owner->uid, p->meta.uid);
+}
+
+static bool listed_for_delete(const struct cs_cloneset_spec *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_pods_to_delete; i++)
+        if (cs_streq(s->pods_to_delete[i], name))
+            return true;
+    return false;
+}
+
+static void link_claims(struct cs_planner *pl)
+{
+    struct cs_observation *o = pl->o;
+
+    if (o->n_claims > 1)
+        qsort(o->claims, o->n_claims, sizeof(o->claims[0]), by_claim_id);
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        flag_cross_mounts(o, &o->pods[i]);
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        struct cs_view_pod *v = &o->pods[i];
+
+        v->claims_handed = false;
+        if (!v->id)
+            continue;
+        cs_plan_claims_of(o, v->id, &v->claim_at, &v->claim_n);
+        for (uint32_t k = 0; k < v->claim_n; k++)
+            if (o->claims[v->claim_at + k].claim && o->claims[v->claim_at + k].claim->meta.deleted_ms == 0 &&
+                owned_by_pod(&o->claims[v->claim_at + k], v->pod))
+                v->claims_handed = true;
+    }
+}
+
+/* Spec §4.4 for one active Pod: ours, or to be released. */
+static void claim_pod(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    const struct cs_cloneset *set = pl->o->set;
+    const struct cs_owner *owner;
+
+    v->ours = false;
+    if (!v->pod) { /* a create of ours is under way */
+        v->ours = true;
+        return;
+    }
+    if (!cs_pod_active(v->pod))
+        return;
+    owner = cs_meta_controller(&v->pod->meta);
+    if (!owner || !cs_streq(owner->uid, set->meta.uid))
+        return;
+    if (cs_selector_matches(&set->spec.selector, &v->pod->meta.labels)) {
+        v->ours = true;
+        return;
+    }
+    if (v->busy == CS_IDLE) {
+        cs_plan_add(pl, CS_ACT_RELEASE, "its labels no longer match the selector")->pod = v->pod;
+        v->busy = CS_BUSY_PATCH;
+    }
+}
+
+static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    const struct cs_pod *p = v->pod;
+
+    claim_pod(pl, v);
+    v->is_new = cs_revision_same(v->revision, pl->update->rev->meta.name);
+    v->marked = p && p->specified_delete && p->recreate_for;
+    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(s, v->name);
+    v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
+    v->ready = p && cs_pod_available(p, 0, pl->o->now_ms);
+    v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
+    if (p && !v->available && cs_pod_available_at_ms(p, s->min_ready_s) > pl->o->now_ms)
+        cs_plan_requeue_at(pl, cs_pod_available_at_ms(p, s->min_ready_s));
+    /* D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. */
+    if (v->ours && v->marked && (v->is_new || s->type == CS_UPDATE_INPLACE_ONLY) && v->busy != CS_BUSY_DELETE) {
+        v->specified = listed_for_delete(s, v->name);
+        v->marked = false;
+        if (v->busy == CS_IDLE) {
+            cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = p;
+            v->busy = CS_BUSY_PATCH;
+        }
+    }
+}
+
+static void count_pod(struct cs_counts *c, const struct cs_view_pod *v)
+{
+    c->total++;
+    if (!v->is_new)
+        c->total_old++;
+    if (v->pre_delete) {
+        *(v->is_new ? &c->pre_del_new : &c->pre_del_old) += 1;
+        return;
+    }
+    *(v->is_new ? &c->active_new : &c->active_old) += 1;
+    if (v->specified)
+        *(v->is_new ? &c->to_del_new : &c->to_del_old) += 1;
+    else if (!v->available)
+        *(v->is_new ? &c->unavail_new : &c->unavail_old) += 1;
+}
+
+void cs_plan_classify(struct cs_planner *pl)
+{
+    struct cs_observation *o = pl->o;
+
+    if (o->n_pods > 1)
+        qsort(o->pods, o->n_pods, sizeof(o->pods[0]), by_pod_name);
+    link_claims(pl);
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        classify_pod(pl, &o->pods[i]);
+        if (o->pods[i].ours)
+            count_pod(&pl->counts, &o->pods[i]);
+    }
+    cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
+    cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
+}
+
+void cs_plan_strike(struct cs_planner *pl)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    uint32_t vanished = 0;
+
+    for (uint32_t i = 0; i < s->n_pods_to_delete; i++) {
+        bool found = false;
+        bool known = false;
+
+        for (uint32_t k = 0; k < pl->o->n_pods && !found; k++) {
+            const struct cs_view_pod *v = &pl->o->pods[k];
+
+            known = known || cs_streq(v->name, s->pods_to_delete[i]);
+            found = v->ours && cs_streq(v->name, s->pods_to_delete[i]);
+        }
+        if (found)
+            continue;
+        vanished++;
+        if (!known) /* D16 */
+            cs_plan_note(pl, false, "PodsToDeleteStruck", s->pods_to_delete[i],
+                "struck %s from scaleStrategy.podsToDelete: no such Pod of this CloneSet", s->pods_to_delete[i]);
+    }
+    if (vanished > 0 && !pl->o->set_busy)
+        cs_plan_add(pl, CS_ACT_STRIKE, "names that are no Pods of the set any more");
+}
+
+/*
+ * Slots are few (16 requests in flight), so the order matters: first what makes Pods available or keeps them, then what frees
+ * room, then what creates.
+ */
+static int urgency(enum cs_action_kind k)
+{
+    switch (k) {
+    case CS_ACT_READ_SET:
+        return 0;
+    case CS_ACT_RENUMBER_REVISION:
+    case CS_ACT_CREATE_REVISION:
+    case CS_ACT_UNMARK:
+    case CS_ACT_HAND_BACK:
+    case CS_ACT_RELEASE:
+    case CS_ACT_STRIKE:
+        return 1;
+    case CS_ACT_GRACE_DROP:
+    case CS_ACT_GRACE_APPLY:
+    case CS_ACT_REFRESH:
+        return 2;
+    case CS_ACT_INPLACE_APPLY:
+    case CS_ACT_INPLACE_START:
+    case CS_ACT_GATE_OFF:
+        return 3;
+    case CS_ACT_DELETE_POD:
+        return 4;
+    case CS_ACT_HAND_OVER:
+    case CS_ACT_MARK_RECREATE:
+        return 5;
+    case CS_ACT_CREATE_POD:
+    case CS_ACT_CONFIRM_ABSENT:
+        return 6;
+    case CS_ACT_CREATE_CLAIM:
+        return 7;
+    case CS_ACT_DELETE_REVISION:
+    case CS_ACT_NONE:
+    case CS_ACT_COUNT:
+        break;
+    }
+    return 8;
+}
+
+/* Stable, by urgency: a bucket pass for each of the nine classes. */
+static void order_actions(struct cs_plan *p)
+{
+    struct cs_action *sorted;
+    uint32_t n = 0;
+
+    if (p->n < 2)
+        return;
+    sorted = cs_new_array(struct cs_action, p->n);
+    for (int u = 0; u <= 8; u++)
+        for (uint32_t i = 0; i < p->n; i++)
+            if (urgency(p->actions[i].kind) == u)
+                sorted[n++] = p->actions[i];
+    free(p->actions);
+    p->actions = sorted;
+    p->cap = p->n;
+}
+
+void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
+{
+    struct cs_planner pl = {.o = o, .p = ret, .has_claims = o->set->n_vcts > 0};
+
+    *ret = (struct cs_plan){0};
+    if (!cs_selector_valid(&o->set->spec.selector) || o->set->meta.deleted_ms != 0)
+        return;
+    if (!cs_plan_revisions(&pl))
+        return;
+    cs_plan_classify(&pl);
+    cs_plan_finished(&pl);
+    cs_plan_scale(&pl);
+    cs_plan_update(&pl);
+    cs_plan_refresh(&pl);
+    cs_plan_strike(&pl);
+    cs_plan_history(&pl);
+    cs_plan_status(&pl);
+    if (pl.need_fresh)
+        (void)cs_plan_add(&pl, CS_ACT_READ_SET, "before deleting anything");
+    order_actions(ret);
+}
+
+void cs_plan_done(struct cs_plan *p)
+{
+    free(p->actions);
+    free(p->notes);
+    *p = (struct cs_plan){0};
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Pods' own housekeeping, whatever the strategy says (spec §6.1 step 1, §6.6 D–F, §6.7, §6.8): the readiness gate, the
+ * lifecycle state, the end of grace periods. And the status counters (§7.1).
+ */
+#include "controller/plan/parts.h"
+
+/* Spec §6.7: nothing else is examined while the grace annotation exists. */
+static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    struct cs_inplace_grace g;
+    struct cs_inplace_state s;
+    struct cs_action *a = NULL;
+    int64_t due;
+
+    cs_inplace_grace_parse(v->pod->inplace_grace, &g);
+    cs_inplace_state_parse(v->pod->inplace_state, &s);
+    due = s.updated_ms + g.grace_s * 1000;
+    if (!g.valid || !cs_revision_same(v->revision, g.revision)) {
+        a = cs_plan_add(pl, CS_ACT_GRACE_DROP, "its revision has moved on");
+    } else if (s.valid && pl->o->now_ms < due) {
+        cs_plan_requeue_at(pl, due);
+    } else {
+        const struct cs_view_revision *target = cs_plan_revision_of(pl, g.revision);
+
+        a = cs_plan_add(pl, CS_ACT_GRACE_APPLY, "its grace period is over");
+        a->revision = target ? target->rev : NULL;
+    }
+    if (a)
+        a->pod = v->pod;
+    cs_inplace_grace_done(&g);
+    cs_inplace_state_done(&s);
+}
+
+/* At most one transition per pass (spec §6.8). NONE: stay. */
+static enum cs_lifecycle next_state(const struct cs_view_pod *v, bool complete)
+{
+    switch (v->pod->state) {
+    case CS_LC_PREPARING_NORMAL:
+        return v->pod->node ? CS_LC_NORMAL : CS_LC_NONE;
+    case CS_LC_PREPARING_UPDATE:
+        return v->is_new ? CS_LC_NORMAL : CS_LC_NONE;
+    case CS_LC_UPDATING:
+        return complete ? CS_LC_NORMAL : CS_LC_NONE;
+    case CS_LC_UPDATED:
+        return CS_LC_NORMAL;
+    case CS_LC_NONE:
+    case CS_LC_NORMAL:
+    case CS_LC_PREPARING_DELETE:
+    case CS_LC_OTHER:
+        break;
+    }
+    return CS_LC_NONE;
+}
+
+static void refresh_pod(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    const struct cs_pod *p = v->pod;
+    bool gate_open = p->inplace_ready.status == CS_COND_TRUE && p->inplace_ready.plain;
+    bool gate_due = p->has_inplace_gate && !gate_open && p->node;
+    bool complete = !gate_due && p->state != CS_LC_UPDATING ? true : cs_inplace_complete(p);
+    enum cs_lifecycle state = next_state(v, complete);
+    struct cs_action *a;
+
+    gate_due = gate_due && complete;
+    if (!gate_due && state == CS_LC_NONE && p->has_template_hash)
+        return;
+    a = cs_plan_add(pl, CS_ACT_REFRESH, gate_due ? "in service" : "housekeeping");
+    a->pod = p;
+    a->gate_true = gate_due;
+    a->state = state;
+    a->template_hash = !p->has_template_hash;
+}
+
+void cs_plan_refresh(struct cs_planner *pl)
+{
+    for (uint32_t i = 0; i < pl->o->n_pods; i++) {
+        struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (!v->ours || !v->pod || v->busy != CS_IDLE || v->chosen)
+            continue;
+        if (v->pod->inplace_grace)
+            refresh_grace(pl, v);
+        else
+            refresh_pod(pl, v);
+    }
+}
+
+static void count_status(struct cs_planner *pl, const struct cs_view_pod *v, struct cs_status_plan *st)
+{
+    bool ready = cs_pod_update_ready(v->pod, 0, pl->o->now_ms);
+
+    st->replicas++;
+    st->ready += ready;
+    st->available += v->available;
+    if (v->is_new) {
+        st->updated++;
+        st->updated_ready += ready;
+        st->updated_available += v->available;
+    }
+}
+
+void cs_plan_status(struct cs_planner *pl)
+{
+    struct cs_status_plan *st = &pl->p->status;
+
+    for (uint32_t i = 0; i < pl->o->n_pods; i++) {
+        const struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (v->pod && v->ours)
+            count_status(pl, v, st);
+        else if (v->pod && cs_pod_terminating(v->pod))
+            st->terminating++;
+    }
+    st->expected_updated = pl->limits.n - pl->limits.partition;
+    st->update_revision = pl->update->rev->meta.name;
+    /* Spec §7.2: readiness is not asked for. */
+    st->current_revision = st->updated == st->replicas && st->replicas == pl->limits.n ? st->update_revision
+                                                                                     : pl->current->rev->meta.name;
+    pl->p->have_status = true;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bringing Pods to the target revision (spec §6.1–§6.7, D8): who, how many at once, in place or by recreation, and the
+ * next single step of each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "controller/plan/parts.h"
+
+/* Diffs of one pass, by revision: fleets share few revisions. */
+struct verdicts {
+    struct cs_template_diff *diffs;
+    bool *known;
+};
+
+struct updater {
+    struct cs_planner *pl;
+    const struct cs_view_revision *target;
+    struct verdicts v;
+    bool stop; /* an error ended the loop */
+};
+
+static const struct cs_template_diff *diff_of(struct updater *u, const struct cs_view_revision *from)
+{
+    size_t i = (size_t)(from - u->pl->o->revisions);
+
+    if (!u->v.known[i]) {
+        cs_template_diff(from->norm, u->target->norm, &u->v.diffs[i]);
+        u->v.known[i] = true;
+    }
+    return &u->v.diffs[i];
+}
+
+static void mark_recreate(struct updater *u, struct cs_view_pod *v, const char *why)
+{
+    struct cs_action *a;
+
+    u->pl->scaled = true;
+    if (v->specified || v->busy != CS_IDLE)
+        return;
+    a = cs_plan_add_destructive(u->pl, CS_ACT_MARK_RECREATE, why);
+    if (a) {
+        a->pod = v->pod;
+        a->revision = u->target->rev;
+    }
+}
+
+/* U-19: says once per revision which path forced the recreation. */
+static void note_blocker(struct updater *u, const struct cs_template_diff *d)
+{
+    const struct cs_change *b = d ? cs_template_diff_blocker(d) : NULL;
+    const char *name = u->target->rev->meta.name;
+
+    if (b)
+        cs_plan_note(u->pl, false, "RecreateForced", name,
+            "revision %s cannot be reached in place because of %s: %.60s -> %.60s", name, b->path,
+            b->old_value ? b->old_value : "(absent)", b->new_value ? b->new_value : "(absent)");
+    else
+        cs_plan_note(u->pl, false, "RecreateForced", name,
+            "revision %s cannot be reached in place: the revision that a Pod carries no longer exists", name);
+}
+
+/* The next single step of an in-place update; the Pod is idle. Spec §6.6 A, B, C; §6.7. */
+static void inplace_step(struct updater *u, struct cs_view_pod *v, const struct cs_view_revision *from)
+{
+    const struct cs_cloneset_spec *s = &u->pl->o->set->spec;
+    const struct cs_pod *p = v->pod;
+    struct cs_action *a;
+
+    if (p->has_inplace_gate && p->inplace_ready.status != CS_COND_FALSE) {
+        a = cs_plan_add(u->pl, CS_ACT_GATE_OFF, "out of service before it changes");
+    } else {
+        a = cs_plan_add(u->pl, s->grace_period_s > 0 ? CS_ACT_INPLACE_START : CS_ACT_INPLACE_APPLY, "in-place update");
+        a->number = s->grace_period_s;
+    }
+    a->pod = p;
+    a->revision = u->target->rev;
+    a->from = from->rev;
+}
+
+static void update_inplace(struct updater *u, struct cs_view_pod *v)
+{
+    const struct cs_cloneset_spec *s = &u->pl->o->set->spec;
+    const struct cs_view_revision *from = cs_plan_revision_of(u->pl, v->revision);
+    const struct cs_template_diff *d = from && from->norm ? diff_of(u, from) : NULL;
+
+    if (!d || !d->in_place) {
+        if (s->type == CS_UPDATE_INPLACE_ONLY) {
+            (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
+                "find Pod %s update strategy is InPlaceOnly but can not update in-place", v->name);
+            u->stop = true;
+            return;
+        }
+        note_blocker(u, d);
+        mark_recreate(u, v, "cannot be updated in place");
+        return;
+    }
+    if (v->busy != CS_IDLE || v->specified)
+        return;
+    switch (v->pod->state) {
+    case CS_LC_NONE:
+    case CS_LC_PREPARING_NORMAL:
+    case CS_LC_NORMAL:
+    case CS_LC_PREPARING_UPDATE:
+    case CS_LC_UPDATING:
+        v->chosen = true;
+        inplace_step(u, v, from);
+        break;
+    case CS_LC_UPDATED: /* the refresh moves it to Normal first */
+        break;
+    case CS_LC_PREPARING_DELETE:
+    case CS_LC_OTHER:
+        (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
+            "not allowed to in-place update pod %s in state %s", v->name, cs_lifecycle_name(v->pod->state));
+        u->stop = true;
+        break;
+    }
+}
+
+/* A Pod within its grace period is no candidate: a newer revision waits until its images were changed (spec §6.7). */
+static bool is_candidate(const struct cs_view_pod *v, bool forward)
+{
+    if (!v->ours || !v->pod || v->is_new == forward || v->pre_delete)
+        return false;
+    return !v->pod->inplace_grace || v->pod->state == CS_LC_UPDATED;
+}
+
+/* Spec §6.2. */
+static uint32_t within_limit(const struct updater *u, struct cs_view_pod **list, uint32_t n, bool forward)
+{
+    const struct cs_observation *o = u->pl->o;
+    const struct cs_numbers *d = &u->pl->numbers;
+    int32_t max = d->update_max_unavailable;
+    int32_t unavailable = 0;
+    int32_t target_unavailable = 0;
+    uint32_t k = 0;
+    uint32_t want = (uint32_t)(d->update_num < 0 ? -d->update_num : d->update_num);
+
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        if (!o->pods[i].ours || o->pods[i].available)
+            continue;
+        unavailable++;
+        target_unavailable += o->pods[i].is_new == forward;
+    }
+    for (; k < n && k < want; k++) {
+        if (target_unavailable + (int32_t)k >= max)
+            break;
+        if (list[k]->available && unavailable++ >= max)
+            break;
+    }
+    return k;
+}
+
+static void update_chosen(struct updater *u, struct cs_view_pod **list, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && !u->stop && u->pl->p->n < CS_PLAN_ENOUGH; i++) {
+        if (u->pl->o->set->spec.type == CS_UPDATE_INPLACE_IF_POSSIBLE ||
+            u->pl->o->set->spec.type == CS_UPDATE_INPLACE_ONLY)
+            update_inplace(u, list[i]);
+        else
+            mark_recreate(u, list[i], "recreate update");
+    }
+}
+
+void cs_plan_update(struct cs_planner *pl)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    bool forward = pl->numbers.update_num > 0;
+    struct updater u = {.pl = pl, .target = forward ? pl->update : pl->current};
+    cs_autofree struct cs_view_pod **list = NULL;
+    uint32_t n = 0;
+
+    if (s->type == CS_UPDATE_ON_DELETE || s->paused || pl->scaled || pl->numbers.update_num == 0)
+        return;
+    list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);
+    for (uint32_t i = 0; i < pl->o->n_pods; i++)
+        if (is_candidate(&pl->o->pods[i], forward))
+            list[n++] = &pl->o->pods[i];
+    if (n == 0)
+        return;
+    u.v.diffs = cs_new_array(struct cs_template_diff, pl->o->n_revisions);
+    u.v.known = cs_new_array(bool, pl->o->n_revisions);
+    cs_sort_for_update(list, n);
+    update_chosen(&u, list, within_limit(&u, list, n, forward));
+    for (uint32_t i = 0; i < pl->o->n_revisions; i++)
+        if (u.v.known[i])
+            cs_template_diff_done(&u.v.diffs[i]);
+    free(u.v.diffs);
+    free(u.v.known);
+}

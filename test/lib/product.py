@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The product as a user installs it: images built on the spot, the manifests applied with kubectl."""
+
+import os
+import re
+import subprocess
+
+from harness import Failure, check, progress
+from kube import MKIMAGE, ROOT
+
+CRD = os.path.join(ROOT, "manifests", "crd.yaml")
+INSTALL = os.path.join(ROOT, "manifests", "install.yaml")
+NAMESPACE = "cloneset-system"
+PROGRAMS = ("cloneset-controller", "cloneset-webhook")
+
+
+def build(variant=""):
+    """Builds both programs; the folder that they are in. variant: what SANITIZE= takes."""
+    progress("building the programs" + (f" with SANITIZE={variant}" if variant else ""))
+    # Not a part of the caller's make: its job server and variables are not meant for this one.
+    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SANITIZE")}
+    command = ["make", "-C", ROOT, "-j", str(os.cpu_count() or 1), "all"] + ([f"SANITIZE={variant}"] if variant else [])
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{done.stdout[-4000:]}\nthe programs do not build")
+    folder = os.path.join(ROOT, "build", "release" + ("-" + variant.replace(",", "-") if variant else ""))
+    for program in PROGRAMS:
+        if not os.path.exists(os.path.join(folder, program)):
+            raise SystemExit(f"there is no {folder}/{program}")
+    return folder
+
+
+def images():
+    """{program: image name} as the manifest has them."""
+    with open(INSTALL, encoding="utf-8") as file:
+        found = set(re.findall(r"^\s*(?:- )?image: *[\"']?([^\s\"']+)", file.read(), re.M))
+    named = {program: image for program in PROGRAMS for image in found if re.search(f"(^|/){program}(:|@|$)", image)}
+    if set(named) != set(PROGRAMS):
+        raise SystemExit(f"{INSTALL} names the images {sorted(found)}: one for each of {PROGRAMS} was expected")
+    return named
+
+
+def add_images(folder, registry):
+    for program, image in images().items():
+        subprocess.run(
+            [MKIMAGE, "add", registry, image, "--with-libs", "--copy", f"{folder}/{program}:/{program}"]
+            + ["--user", "65532:65532", "--entrypoint", f'["/{program}"]'],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+def apply(kubectl):
+    return kubectl("apply", "-f", "manifests/crd.yaml", "-f", "manifests/install.yaml")
+
+
+def wait_running(kubectl, timeout=90):
+    """Both Deployments are complete, and their Pods ready."""
+    for program in PROGRAMS:
+        kubectl("rollout", "status", f"deployment/{program}", "-n", NAMESPACE, f"--timeout={timeout}s", timeout=timeout + 10)
+
+
+def pods(api, program=None):
+    found = api.items(f"/api/v1/namespaces/{NAMESPACE}/pods")
+    return [pod for pod in found if not program or pod["metadata"]["name"].startswith(program)]
+
+
+def logs(kubectl, lines=30):
+    """The last lines of each of our Pods, and why containers ended, for a post-mortem."""
+    text = []
+    for program in PROGRAMS:
+        for previous in ([], ["--previous"]):
+            try:
+                result = kubectl(
+                    "logs", "-n", NAMESPACE, f"deployment/{program}", "--all-pods=true", f"--tail={lines}", *previous,
+                    ok=None, quiet=True,
+                )
+            except (Failure, subprocess.TimeoutExpired):
+                continue
+            if result.code == 0 and result.out.strip():
+                text.append(f"---- {program} {' '.join(previous)}\n{result.out.rstrip()}")
+    return "\n".join(text)
+
+
+def no_restarts(api):
+    """Our own Pods have not crashed."""
+    for pod in pods(api):
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            check(
+                not status["restartCount"],
+                f"{pod['metadata']['name']} was restarted {status['restartCount']} times: {status.get('lastState')}",
+            )

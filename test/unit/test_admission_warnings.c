@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What people are told about an accepted edit. Rows give the edits that make the old object of the base object with the
+ * status of five running Pods, and the edits that make the new one of the old one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "test/unit/api_fixture.h"
+#include "test/unit/validate_fixture.h"
+
+#define POD "spec.template.spec."
+#define C0 POD "containers[0]."
+#define VCT "spec.volumeClaimTemplates[0]."
+#define STRATEGY "spec.updateStrategy."
+#define IN_PLACE STRATEGY "type = 'InPlaceIfPossible'"
+#define RUNNING "status = {'replicas':5,'updatedReplicas':5,'updateRevision':'web-a','currentRevision':'web-a'}"
+#define NEW_IMAGE C0 "image = 'nginx:latest'"
+#define NO_CLAIMS "drop spec.volumeClaimTemplates ;; drop " C0 "volumeMounts"
+#define LOST(n) "recreating Pods deletes their claims and the data in them: up to " n " (data-vol)"
+
+struct row {
+    const char *name, *old_edits, *new_edits;
+    const char *wanted[8];
+};
+
+static bool fits(const char *name, const struct cs_texts *got)
+{
+    for (size_t i = 0; i < got->n; i++) {
+        if (strlen(got->items[i]) <= 200 && cs_is_utf8(cs_str(got->items[i])))
+            continue;
+        print_error("row \"%s\": longer than 200 bytes, or cut inside a character: %s\n", name, got->items[i]);
+        return false;
+    }
+    return got->n <= 10;
+}
+
+static bool run_row(const struct row *row)
+{
+    struct object running, was, is;
+    struct cs_texts got = {0};
+    bool ok;
+
+    object_edit(&running, base_object, RUNNING);
+    object_edit(&was, running.text, row->old_edits);
+    object_edit(&is, was.text, row->new_edits);
+    cs_admission_warnings(object_root(&was), object_root(&is), &got);
+    ok = texts_are(row->name, &got, row->wanted) && fits(row->name, &got);
+    cs_texts_done(&got);
+    object_done(&running);
+    object_done(&was);
+    object_done(&is);
+    return ok;
+}
+
+static void run(const struct row *rows, size_t n)
+{
+    unsigned failed = 0;
+
+    for (size_t i = 0; i < n; i++)
+        failed += !run_row(&rows[i]);
+    assert_int_equal(failed, 0);
+}
+
+static void test_template_edits(void **state)
+{
+    static const struct row rows[] = {
+        {"ReCreate: the type forces it, and data go", NULL, NEW_IMAGE,
+            {"this recreates up to 5 Pods: spec.updateStrategy.type is ReCreate (InPlaceIfPossible would make this "
+             "change "
+             "in place)",
+                LOST("5 claims")}},
+        {"ReCreate: what could not be done in place anyhow", NULL, C0 "args = ['x']",
+            {"this recreates up to 5 Pods", LOST("5 claims")}},
+        {"in place: containers restart, claims stay", IN_PLACE, NEW_IMAGE,
+            {"this updates up to 5 Pods in place: container nginx restarts with the new image"}},
+        {"in place: two containers", IN_PLACE " ;; " POD "containers[1] = {'name':'log','image':'l:1'}",
+            NEW_IMAGE " ;; " POD "containers[1].image = 'l:2'",
+            {"this updates up to 5 Pods in place: containers nginx log restart with the new image"}},
+        {"in place: metadata only", IN_PLACE, "spec.template.metadata.labels.v = '2'",
+            {"this changes the metadata of up to 5 Pods in place; no container restarts"}},
+        {"in place is not possible: the path that forces recreation", IN_PLACE, NEW_IMAGE " ;; " C0 "args = ['x']",
+            {"this recreates up to 5 Pods: spec.template.spec.containers[0].args cannot change in place",
+                LOST("5 claims")}},
+        {"in place is not possible: several paths", IN_PLACE, C0 "args = ['x'] ;; " POD "hostNetwork = true",
+            {"this recreates up to 5 Pods: spec.template.spec.containers[0].args (and 1 more) cannot change in place",
+                LOST("5 claims")}},
+        {"two claim templates make ten claims",
+            "spec.volumeClaimTemplates[1] = {'metadata':{'name':'logs'},'spec':{'accessModes':['ReadWriteOnce'],"
+            "'resources':{'requests':{'storage':'1Gi'}}}}",
+            C0 "args = ['x']",
+            {"this recreates up to 5 Pods",
+                "recreating Pods deletes their claims and the data in them: up to 10 claims (data-vol logs)"}},
+        {"no claims, no word about them", NO_CLAIMS, C0 "args = ['x']", {"this recreates up to 5 Pods"}},
+        {"one Pod is one Pod", NO_CLAIMS " ;; status.replicas = 1", C0 "args = ['x']", {"this recreates up to 1 Pod"}},
+        {"no Pods, no word about them", "status.replicas = 0", NEW_IMAGE, {NULL}},
+        {"without a status the old replicas count", NO_CLAIMS " ;; drop status ;; spec.replicas = 4", C0 "args = ['x']",
+            {"this recreates up to 4 Pods"}},
+        {"OnDelete waits for people", STRATEGY "type = 'OnDelete'", NEW_IMAGE,
+            {"no Pod changes until somebody deletes it: spec.updateStrategy.type is OnDelete"}},
+        {"paused", IN_PLACE " ;; " STRATEGY "paused = true", NEW_IMAGE,
+            {"once spec.updateStrategy.paused is false, this updates up to 5 Pods in place: container nginx restarts "
+             "with "
+             "the new image"}},
+        {"partition holds some", IN_PLACE " ;; " STRATEGY "partition = 3", NEW_IMAGE,
+            {"this updates up to 2 Pods in place: container nginx restarts with the new image",
+                "spec.updateStrategy.partition keeps 3 Pods at the old revision"}},
+        {"partition holds all", IN_PLACE, STRATEGY "partition = '100%' ;; " NEW_IMAGE,
+            {"spec.updateStrategy.partition keeps 5 Pods at the old revision: nothing is rolled out until it is "
+             "lowered"}},
+        {"D9: writing down defaults is silent", NULL,
+            POD "restartPolicy = 'Always' ;; " POD "dnsPolicy = 'ClusterFirst' ;; " C0 "imagePullPolicy = 'Always'",
+            {NULL}},
+        {"nothing changed is silent", NULL, NULL, {NULL}},
+        {"nothing changed is silent, also with everything that would be said on creation",
+            C0 "imagee = 'x' ;; " STRATEGY "partition = '99%' ;; spec.replicas = 1 ;; " C0 "command = []",
+            "metadata.labels.a = 'b'", {NULL}},
+        {"deletion is silent", NULL, NEW_IMAGE " ;; metadata.deletionTimestamp = '2025-01-02T03:04:05Z'", {NULL}},
+        {"replicas alone are silent when nothing is lost", NULL, "spec.replicas = 6", {NULL}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+#define OPEN                                                                                                           \
+    "status = {'replicas':5,'updatedReplicas':1,'updateRevision':'web-b','currentRevision':'web-a'} ;; " STRATEGY      \
+    "partition = 4 ;; "
+
+static void test_rollouts_that_go_on(void **state)
+{
+    static const struct row rows[] = {
+        {"partition lowered", OPEN IN_PLACE, STRATEGY "partition = 2",
+            {"the rollout goes on and updates up to 2 more Pods",
+                "spec.updateStrategy.partition keeps 2 Pods at the old revision"}},
+        {"partition lowered under ReCreate", OPEN STRATEGY "type = 'ReCreate'", STRATEGY "partition = 0",
+            {"the rollout goes on and recreates up to 4 more Pods", LOST("4 claims")}},
+        {"unpaused", OPEN IN_PLACE " ;; " STRATEGY "paused = true ;; " STRATEGY "partition = 0",
+            STRATEGY "paused = false", {"the rollout goes on and updates up to 4 more Pods"}},
+        {"unpaused, but nothing to do", IN_PLACE " ;; " STRATEGY "paused = true", STRATEGY "paused = false", {NULL}},
+        {"lowered while paused", OPEN STRATEGY "paused = true", STRATEGY "partition = 0", {NULL}},
+        {"U-22: raised", OPEN IN_PLACE, STRATEGY "partition = 5",
+            {"spec.updateStrategy.partition raised from 4 to 5: Pods that are updated already are not moved back; put "
+             "the old template back to do that"}},
+        {"U-22: raised together with a new template", IN_PLACE, STRATEGY "partition = 4 ;; " NEW_IMAGE,
+            {"this updates up to 1 Pod in place: *", "spec.updateStrategy.partition keeps 4 Pods at the old revision"}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+static void test_claims(void **state)
+{
+    static const struct row rows[] = {
+        {"U-13: a larger size", NULL, VCT "spec.resources.requests.storage = '4Gi'",
+            {"claim template \"data-vol\" changed: claims that exist stay as they are and are not resized, only new "
+             "Pods' "
+             "claims follow; this edit alone changes no Pod"}},
+        {"U-13: with a template edit", IN_PLACE, VCT "spec.storageClassName = 'fast' ;; " NEW_IMAGE,
+            {"this updates up to 5 Pods in place: *",
+                "claim template \"data-vol\" changed: claims that exist stay as they are and are not resized, only new "
+                "Pods' claims follow"}},
+        {"one more", NULL, "spec.volumeClaimTemplates[1] = {'metadata':{'name':'logs'},'spec':{}}",
+            {"claim template \"logs\" added: Pods that exist, and Pods updated in place, do not get such a claim; this "
+             "edit "
+             "alone changes no Pod"}},
+        {"one less", NULL, "spec.volumeClaimTemplates = []",
+            {"claim template \"data-vol\" removed: claims that exist stay until the controller deletes their Pod"}},
+        {"the same in another order, and a status of the peer's", NULL,
+            "spec.volumeClaimTemplates = [{'status':{'phase':'Pending'},'spec':{'storageClassName':'rbd','accessModes':"
+            "['ReadWriteOnce'],'resources':{'requests':{'storage':'2Gi'}}},'metadata':{'creationTimestamp':null,"
+            "'name':'data-vol'}}]",
+            {NULL}},
+        {"U-09: removed while replicas grow under a partition", IN_PLACE,
+            STRATEGY "partition = 5 ;; spec.replicas = 7 ;; spec.volumeClaimTemplates = [] ;; drop " C0 "volumeMounts",
+            {"spec.updateStrategy.partition keeps 5 Pods at the old revision: nothing is rolled out until it is "
+             "lowered",
+                "claim template \"data-vol\" is removed while replicas grow 5 → 7 under a partition: new Pods of the "
+                "old "
+                "revision mount it and cannot be created",
+                "claim template \"data-vol\" removed: claims that exist stay until the controller deletes their Pod"}},
+        {"scale-in takes claims along", NULL, "spec.replicas = 3",
+            {"lowering replicas deletes up to 2 Pods, and with them up to 2 claims and the data in them"}},
+        {"podsToDelete with fewer replicas", NULL,
+            "spec.replicas = 4 ;; spec.scaleStrategy.podsToDelete = ['web-aaaaa']",
+            {"podsToDelete deletes up to 1 Pod, and with them up to 1 claim and the data in them"}},
+        {"a name that was there is not said again", "spec.scaleStrategy.podsToDelete = ['web-aaaaa']",
+            "spec.scaleStrategy.podsToDelete = ['web-aaaaa','web-bbbbb']",
+            {"podsToDelete deletes up to 1 Pod, and with them up to 1 claim and the data in them"}},
+        {"without claims nothing is lost", NO_CLAIMS, "spec.replicas = 3", {NULL}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+static void test_values(void **state)
+{
+    static const struct row rows[] = {
+        {"U-21: a partition of a few is all of one", "spec.replicas = 1", STRATEGY "partition = '99%'",
+            {"spec.updateStrategy.partition 99% of 1 Pod is 1: no Pod is updated",
+                "spec.updateStrategy.partition raised from 0 to 1: *"}},
+        {"U-21: 100% says what it means", "spec.replicas = 1 ;; " STRATEGY "partition = '100%'",
+            STRATEGY "maxSurge = 1", {NULL}},
+        {"U-21: a tenth of one is one", "spec.replicas = 1", STRATEGY "maxUnavailable = '10%'",
+            {"spec.updateStrategy.maxUnavailable 10% of 1 Pod is 1: an update may take all Pods down at once"}},
+        {"U-21: the default is nobody's mistake", "spec.replicas = 1", STRATEGY "maxUnavailable = '20%'", {NULL}},
+        {"U-21: with surge a tenth of five is none", NULL,
+            STRATEGY "maxUnavailable = '10%' ;; " STRATEGY "maxSurge = 1",
+            {"spec.updateStrategy.maxUnavailable 10% of 5 Pods is 0 (rounded down, as maxSurge is in use): updates go "
+             "by "
+             "surge only"}},
+        {"U-21: said again when replicas change", STRATEGY "maxUnavailable = '10%' ;; " NO_CLAIMS, "spec.replicas = 1",
+            {"spec.updateStrategy.maxUnavailable 10% of 1 Pod is 1: an update may take all Pods down at once"}},
+        {"U-21: said once only", "spec.replicas = 1 ;; " STRATEGY "maxUnavailable = '10%'", "spec.minReadySeconds = 5",
+            {NULL}},
+        {"a limit of none", NULL, "spec.scaleStrategy.maxUnavailable = '0%'",
+            {"spec.scaleStrategy.maxUnavailable is 0: no Pod is ever created"}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+static void test_fields(void **state)
+{
+    static const struct row rows[] = {
+        {"U-35: a mistyped field", IN_PLACE " ;; " NO_CLAIMS, C0 "imagePulPolicy = 'Never'",
+            {"this recreates up to 5 Pods: spec.template.spec.containers[0].imagePulPolicy cannot change in place",
+                "unknown field spec.template.spec.containers[0].imagePulPolicy has no effect: did you mean "
+                "\"imagePullPolicy\"?"}},
+        {"U-35: in a claim template", NULL, VCT "spec.storageClasName = 'x'",
+            {"claim template \"data-vol\" changed: *",
+                "unknown field spec.volumeClaimTemplates[0].spec.storageClasName has no effect: did you mean "
+                "\"storageClassName\"?"}},
+        {"U-35: one that was there is not said again", C0 "imagee = 'x' ;; " IN_PLACE " ;; " NO_CLAIMS,
+            POD "tolerationz = []",
+            {"this recreates up to 5 Pods: *",
+                "unknown field spec.template.spec.tolerationz has no effect: did you mean \"tolerations\"?"}},
+        {"D10: bytes that the peer would not keep", NO_CLAIMS, C0 "env = [{'name':'a','value':''}]",
+            {"this recreates up to 5 Pods",
+                "handing this set back to OpenKruise would roll its Pods, as it would not keep "
+                "spec.template.spec.containers[0].env[0].value: explicit empty value"}},
+        {"pre-download by annotation", NULL,
+            "metadata.annotations = {} ;; drop metadata.annotations ;; metadata.annotations = "
+            "{'apps.kruise.io/image-predownload-parallelism':'1'}",
+            {"annotation apps.kruise.io/image-predownload-parallelism has no effect here: pulling images ahead needs "
+             "OpenKruise's node daemon"}},
+        {"pre-download by field", IN_PLACE, STRATEGY "inPlaceUpdateStrategy = {'imagePreDownloadTimeoutSeconds':5}",
+            {"spec.updateStrategy.inPlaceUpdateStrategy.imagePreDownloadTimeoutSeconds has no effect here: pulling "
+             "images "
+             "ahead needs OpenKruise's node daemon"}},
+        {"container priorities", NO_CLAIMS, C0 "env = [{'name':'KRUISE_CONTAINER_PRIORITY','value':'1'}]",
+            {"this recreates up to 5 Pods", "env KRUISE_CONTAINER_PRIORITY has no effect here: ordering containers "
+                                            "needs OpenKruise's Pod webhook"}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+static void test_creation(void **state)
+{
+    static const struct row rows[] = {
+        {"the example says nothing", NULL, NULL, {NULL}},
+        {"what does nothing is said",
+            C0 "imagee = 'x' ;; " STRATEGY "partition = '50%' ;; spec.replicas = 1 ;; " C0 "command = []", NULL,
+            {"spec.updateStrategy.partition 50% of 1 Pod is 1: no Pod is updated",
+                "unknown field spec.template.spec.containers[0].imagee has no effect: did you mean \"image\"?"}},
+        {"D10 on creation", C0 "command = []", NULL,
+            {"handing this set back to OpenKruise would roll its Pods, as it would not keep "
+             "spec.template.spec.containers[0].command: explicit empty value"}},
+        {"many are cut", POD "a1 = 1 ;; " POD "a2 = 1 ;; " POD "a3 = 1 ;; " POD "a4 = 1 ;; " POD "a5 = 1", NULL,
+            {"unknown field spec.template.spec.a1 has no effect", "unknown field spec.template.spec.a2 has no effect",
+                "unknown field spec.template.spec.a3 has no effect", "and 2 more unknown fields"}},
+    };
+    unsigned failed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct object o;
+        struct cs_texts got = {0};
+
+        object_edit(&o, base_object, rows[i].old_edits);
+        cs_admission_warnings((struct cs_json){0}, object_root(&o), &got);
+        failed += !texts_are(rows[i].name, &got, rows[i].wanted) || !fits(rows[i].name, &got);
+        cs_texts_done(&got);
+        object_done(&o);
+    }
+    assert_int_equal(failed, 0);
+}
+
+/* However much there is to say: ten lines of 200 bytes. */
+static void test_limits(void **state)
+{
+    static const char key[] =
+        "éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé";
+    cs_autostrbuf edit = CS_STRBUF_INIT;
+    struct object was, is;
+    struct cs_texts got = {0};
+
+    (void)state;
+    cs_strbuf_addf(&edit, C0 "x%s = 1 ;; " C0 "y%s = 1 ;; " C0 "z%s = 1 ;; " POD "u = 1 ;; ", key, key, key);
+    cs_strbuf_adds(&edit,
+        IN_PLACE " ;; " STRATEGY "partition = '10%' ;; " STRATEGY "maxUnavailable = '10%' ;; " STRATEGY
+                 "maxSurge = 1 ;; spec.scaleStrategy = {'maxUnavailable':0,'podsToDelete':['a']} ;; " VCT
+                 "spec.storageClassName = 'x' ;; spec.volumeClaimTemplates[1] = {'metadata':{'name':'n'}} ;; " STRATEGY
+                 "inPlaceUpdateStrategy = {'imagePreDownloadTimeoutSeconds':5,'imagePreDownloadParallelism':1}");
+    object_edit(&was, base_object, RUNNING);
+    object_edit(&is, was.text, cs_strbuf_str(&edit));
+    cs_admission_warnings(object_root(&was), object_root(&is), &got);
+    assert_int_equal(got.n, 10);
+    assert_true(fits("limits", &got));
+    assert_non_null(strstr(got.items[9], " more warnings"));
+    cs_texts_done(&got);
+    object_done(&was);
+    object_done(&is);
+}
+
+struct pair {
+    struct cs_json good;
+};
+
+static void warn_broken(void *ctx, struct cs_json broken, const char *path, const char *garbage)
+{
+    const struct pair *pair = ctx;
+    struct cs_texts got = {0};
+
+    (void)garbage;
+    cs_admission_warnings(pair->good, broken, &got);
+    cs_admission_warnings(broken, pair->good, &got);
+    cs_admission_warnings((struct cs_json){0}, broken, &got);
+    for (size_t i = 0; i < got.n; i++) {
+        if (strlen(got.items[i]) > 200)
+            fail_msg("%s: %s", path, got.items[i]);
+    }
+    cs_texts_done(&got);
+}
+
+static void test_garbage_never_crashes(void **state)
+{
+    struct object was, is;
+    struct pair pair;
+
+    (void)state;
+    object_edit(&was, base_object, RUNNING " ;; " STRATEGY "partition = 3");
+    object_edit(&is, was.text,
+        IN_PLACE
+        " ;; " STRATEGY "partition = '10%' ;; " STRATEGY "maxSurge = 1 ;; " C0
+        "env = [{'name':'a','value':'b'}] ;; spec.scaleStrategy = {'maxUnavailable':0,'podsToDelete':['a']} ;; " VCT
+        "metadata.name = 'other' ;; metadata.annotations = {'a':'b'} ;; spec.replicas = 6");
+    pair.good = object_root(&was);
+    assert_true(fixture_garbage(object_root(&is), warn_broken, &pair) > 500);
+    object_done(&was);
+    object_done(&is);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_template_edits),
+        cmocka_unit_test(test_rollouts_that_go_on),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_creation),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_garbage_never_crashes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

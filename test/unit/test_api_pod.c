@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pod: every field that decisions use, the peer's Pods by value, garbage in every place, and how much a Pod costs.
+ */
+#include "common/api/pod.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/api/gvr.h"
+#include "test/unit/api_fixture.h"
+
+#define POD(rest) "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\",\"resourceVersion\":\"1\"" rest "}"
+
+static struct cs_pod *decode(struct fixture *f, const char *text)
+{
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_pod *p = cs_pod_decode(f->pool, fixture_parse(f, text), &err);
+
+    if (!p)
+        fail_msg("%s", err.message);
+    return p;
+}
+
+static void test_a_bare_pod(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_pod *p = decode(&f, POD("}"));
+    assert_int_equal(p->phase, CS_PHASE_PENDING);
+    assert_int_equal(p->state, CS_LC_NONE);
+    assert_null(p->node);
+    assert_null(p->id);
+    assert_null(p->revision);
+    assert_null(p->inplace_state);
+    assert_false(p->specified_delete || p->has_template_hash || p->has_inplace_gate || p->has_kruise_gate);
+    assert_int_equal(p->ready.status, CS_COND_ABSENT);
+    assert_int_equal(p->ready.index, -1);
+    assert_int_equal(p->scheduled.index, -1);
+    assert_int_equal(p->n_containers + p->n_statuses + p->n_claims, 0);
+    assert_true(cs_pod_active(p));
+    assert_false(cs_pod_terminating(p));
+    assert_null(cs_pod_container(p, "c"));
+    assert_null(cs_pod_status_of(p, "c"));
+    cs_pod_free(f.pool, p);
+    cs_pod_free(f.pool, NULL);
+    fixture_done(&f);
+}
+
+/* spec §5.6 rule 5 */
+static const struct {
+    const char *text; /* JSON */
+    int32_t cost;
+} cost_rows[] = {
+    {"\"0\"", 0},
+    {"\"7\"", 7},
+    {"\"-7\"", -7},
+    {"\"2147483647\"", INT32_MAX},
+    {"\"-2147483648\"", INT32_MIN},
+    {"\"2147483648\"", 0},
+    {"\"+7\"", 0},
+    {"\"07\"", 0},
+    {"\"00\"", 0},
+    {"\"-0\"", 0},
+    {"\"-07\"", -7},
+    {"\"\"", 0},
+    {"\"-\"", 0},
+    {"\" 7\"", 0},
+    {"\"7.0\"", 0},
+    {"\"x\"", 0},
+    {"7", 0},
+    {"null", 0},
+};
+
+static void test_deletion_cost(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(cost_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, POD(",\"annotations\":{\"%s\":%s}}"), CS_ANNO_DELETION_COST, cost_rows[i].text);
+        struct cs_pod *p = decode(&f, cs_strbuf_str(&text));
+        if (p->deletion_cost != cost_rows[i].cost)
+            fail_msg("%s: %d", cost_rows[i].text, p->deletion_cost);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
+
+static const struct {
+    const char *label;
+    enum cs_lifecycle state;
+} state_rows[] = {
+    {"", CS_LC_NONE},
+    {"PreparingNormal", CS_LC_PREPARING_NORMAL},
+    {"Normal", CS_LC_NORMAL},
+    {"PreparingUpdate", CS_LC_PREPARING_UPDATE},
+    {"Updating", CS_LC_UPDATING},
+    {"Updated", CS_LC_UPDATED},
+    {"PreparingDelete", CS_LC_PREPARING_DELETE},
+    {"normal", CS_LC_OTHER},
+};
+
+static void test_lifecycle_states_both_ways(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(state_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, POD(",\"labels\":{\"%s\":\"%s\"}}"), CS_LABEL_LIFECYCLE_STATE, state_rows[i].label);
+        struct cs_pod *p = decode(&f, cs_strbuf_str(&text));
+        assert_int_equal(p->state, state_rows[i].state);
+        if (p->state != CS_LC_OTHER)
+            assert_string_equal(cs_lifecycle_name(p->state), state_rows[i].label);
+        cs_pod_free(f.pool, p);
+    }
+    assert_string_equal(cs_lifecycle_name(CS_LC_OTHER), "");
+    fixture_done(&f);
+}
+
+static const struct {
+    const char *phase; /* JSON */
+    enum cs_pod_phase want;
+    bool active;
+} phase_rows[] = {
+    {"\"Pending\"", CS_PHASE_PENDING, true},
+    {"\"Running\"", CS_PHASE_RUNNING, true},
+    {"\"Succeeded\"", CS_PHASE_SUCCEEDED, false},
+    {"\"Failed\"", CS_PHASE_FAILED, false},
+    {"\"Unknown\"", CS_PHASE_UNKNOWN, true},
+    {"\"\"", CS_PHASE_PENDING, true},
+    {"\"Dreaming\"", CS_PHASE_PENDING, true},
+    {"3", CS_PHASE_PENDING, true},
+};
+
+static void test_phases(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(phase_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, POD("},\"status\":{\"phase\":%s}"), phase_rows[i].phase);
+        struct cs_pod *p = decode(&f, cs_strbuf_str(&text));
+        assert_int_equal(p->phase, phase_rows[i].want);
+        assert_int_equal(cs_pod_active(p), phase_rows[i].active);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
+
+static const struct {
+    const char *what, *annotations, *state;
+    bool old_key;
+} anno_rows[] = {
+    {"the new key", "\"apps.kruise.io/inplace-update-state\":\"new\"", "new", false},
+    {"the old key", "\"inplace-update-state\":\"old\"", "old", true},
+    {"new before old", "\"inplace-update-state\":\"old\",\"apps.kruise.io/inplace-update-state\":\"new\"", "new", true},
+    {"an empty new one is there", "\"inplace-update-state\":\"old\",\"apps.kruise.io/inplace-update-state\":\"\"", "",
+        true},
+    {"JSON text with escapes", "\"apps.kruise.io/inplace-update-state\":\"{\\\"revision\\\":\\\"r\\\"}\"",
+        "{\"revision\":\"r\"}", false},
+    {"a wrong type is none", "\"apps.kruise.io/inplace-update-state\":{}", NULL, false},
+    {"none", "\"other\":\"x\"", NULL, false},
+};
+
+static void test_state_and_grace_annotations(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(anno_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, POD(",\"annotations\":{%s}}"), anno_rows[i].annotations);
+        struct cs_pod *p = decode(&f, cs_strbuf_str(&text));
+        if (!cs_streq(p->inplace_state, anno_rows[i].state) || p->old_state_key != anno_rows[i].old_key)
+            fail_msg("%s: %s", anno_rows[i].what, p->inplace_state ? p->inplace_state : "(none)");
+        assert_null(p->inplace_grace);
+        assert_false(p->old_grace_key);
+        assert_true(p->meta.has_annotations);
+        cs_pod_free(f.pool, p);
+    }
+    struct cs_pod *p = decode(&f,
+        POD(",\"annotations\":{\"inplace-update-grace\":\"g\",\"apps.kruise.io/recreate-for-revision\":\"web-x\"}}"));
+    assert_string_equal(p->inplace_grace, "g");
+    assert_true(p->old_grace_key);
+    assert_string_equal(p->recreate_for, "web-x");
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static void test_conditions(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_pod *p = decode(&f,
+        POD("},\"status\":{\"reason\":\"Evicted\",\"conditions\":[7,{\"type\":\"Ready\",\"status\":\"True\","
+            "\"lastTransitionTime\":"
+            "\"2025-01-02T03:04:05Z\",\"reason\":\"\",\"message\":null},{\"type\":\"Ready\",\"status\":\"False\"},"
+            "{\"type\":\"InPlaceUpdateReady\",\"status\":\"False\",\"reason\":\"StartInPlaceUpdate\","
+            "\"lastTransitionTime\":null},"
+            "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"0/1 nodes\"},"
+            "{\"type\":\"KruisePodReady\",\"status\":\"True\",\"message\":\"[]\"},{\"type\":\"ContainersReady\","
+            "\"status\":true}]}"));
+    assert_int_equal(p->ready.status, CS_COND_TRUE); /* the first of its type */
+    assert_int_equal(p->ready.index, 1);
+    assert_int_equal(p->ready.transition_ms, 1735787045000);
+    assert_true(p->ready.plain);
+    assert_int_equal(p->inplace_ready.status, CS_COND_FALSE);
+    assert_int_equal(p->inplace_ready.index, 3);
+    assert_int_equal(p->inplace_ready.transition_ms, 0);
+    assert_false(p->inplace_ready.plain);
+    assert_int_equal(p->kruise_ready.index, 5);
+    assert_false(p->kruise_ready.plain);
+    assert_int_equal(p->containers_ready.status, CS_COND_UNKNOWN); /* it is there, but says nothing */
+    assert_string_equal(p->unschedulable_reason, "Unschedulable");
+    assert_string_equal(p->reason, "Evicted");
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static void test_containers_volumes_gates(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_pod *p = decode(
+        &f, POD(",\"deletionTimestamp\":\"2025-01-02T03:04:05+08:00\"},"
+                "\"spec\":{\"nodeName\":\"\",\"readinessGates\":[{\"conditionType\":\"x\"},7,{\"conditionType\":"
+                "\"KruisePodReady\"}],"
+                "\"containers\":[\"x\",{\"name\":\"a\",\"image\":\"i:1\"},{\"image\":\"nameless\"},{\"name\":\"b\"}],"
+                "\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}},{\"persistentVolumeClaim\":{\"claimName\":\"c1\"}},7,"
+                "{\"persistentVolumeClaim\":{\"claimName\":2}},{\"persistentVolumeClaim\":{\"claimName\":\"c2\"}}]},"
+                "\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"b\",\"restartCount\":3,\"ready\":"
+                "false,\"imageID\":\"\","
+                "\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\"}}},{\"ready\":true},{\"name\":\"a\",\"image\":"
+                "\"docker.io/i:1\",\"imageID\":\"i@sha256:1\","
+                "\"containerID\":\"containerd://"
+                "1\",\"restartCount\":1,\"ready\":true,\"state\":{\"running\":{\"startedAt\":\"2025-01-02T03:04:05Z\"}}"
+                "}]}"));
+    assert_true(cs_pod_terminating(p));
+    assert_false(cs_pod_active(p));
+    assert_int_equal(p->meta.deleted_ms, 1735787045000 - INT64_C(28800000));
+    assert_null(p->node);
+    assert_true(p->has_kruise_gate);
+    assert_false(p->has_inplace_gate);
+    assert_int_equal(p->n_containers, 2);
+    assert_int_equal(cs_pod_container(p, "a")->index, 1);
+    assert_string_equal(cs_pod_container(p, "a")->image, "i:1");
+    assert_int_equal(cs_pod_container(p, "b")->index, 3);
+    assert_null(cs_pod_container(p, "b")->image);
+    assert_null(cs_pod_container(p, NULL));
+    assert_int_equal(p->n_claims, 2);
+    assert_string_equal(p->claims[0], "c1");
+    assert_string_equal(p->claims[1], "c2");
+    assert_int_equal(p->n_statuses, 2);
+    assert_int_equal(p->max_restarts, 3);
+    const struct cs_container_status *s = cs_pod_status_of(p, "b");
+    assert_string_equal(s->waiting_reason, "ImagePullBackOff");
+    assert_false(s->running || s->ready);
+    assert_null(s->image_id);
+    assert_int_equal(s->started_ms, 0);
+    s = cs_pod_status_of(p, "a");
+    assert_true(s->running && s->ready);
+    assert_string_equal(s->image, "docker.io/i:1");
+    assert_string_equal(s->image_id, "i@sha256:1");
+    assert_string_equal(s->container_id, "containerd://1");
+    assert_int_equal(s->restart_count, 1);
+    assert_int_equal(s->started_ms, 1735787045000);
+    assert_null(s->waiting_reason);
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static void test_lists_that_are_objects_are_absent(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_pod *p = decode(&f, POD("},\"spec\":{\"containers\":{\"x\":{\"name\":\"a\"}},\"volumes\":{\"x\":{"
+                                      "\"persistentVolumeClaim\":{\"claimName\":\"c\"}}},"
+                                      "\"readinessGates\":{\"x\":{\"conditionType\":\"InPlaceUpdateReady\"}}},"
+                                      "\"status\":{\"conditions\":{\"x\":{\"type\":\"Ready\",\"status\":\"True\"}},"
+                                      "\"containerStatuses\":{\"x\":{\"name\":\"a\"}}}"));
+    assert_int_equal(p->n_containers + p->n_statuses + p->n_claims, 0);
+    assert_false(p->has_inplace_gate);
+    assert_int_equal(p->ready.status, CS_COND_ABSENT);
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static void test_too_many_containers_are_an_error(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autostrbuf text = CS_STRBUF_INIT;
+
+    fixture_init(&f);
+    cs_strbuf_adds(&text, POD("},\"spec\":{\"containers\":[0"));
+    text.len--; /* POD's closing brace comes later */
+    for (int i = 0; i < 65535; i++)
+        cs_strbuf_adds(&text, ",0");
+    cs_strbuf_adds(&text, "]}}");
+    assert_null(cs_pod_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), &err));
+    assert_int_equal(err.kind, CS_ERR_TOO_LARGE);
+    fixture_done(&f);
+}
+
+/* ---- the peer's Pods ---- */
+
+static struct cs_pod *decode_named(struct fixture *f, struct cs_json items, const char *name)
+{
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_pod *p = cs_pod_decode(f->pool, fixture_named(items, name), &err);
+
+    if (!p)
+        fail_msg("%s: %s", name, err.message);
+    return p;
+}
+
+static void test_a_pod_at_rest(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_json items = fixture_load(&f, PEER "1-at-rest/pods.json");
+    struct cs_pod *p = decode_named(&f, items, "nginx-2-jdd86");
+    assert_string_equal(p->id, "jdd86");
+    assert_string_equal(p->revision, "nginx-2-7dfd9cbbbc");
+    assert_ptr_equal(p->id, cs_pairs_get(&p->meta.labels, CS_LABEL_INSTANCE_ID));
+    assert_true(p->has_template_hash && p->has_inplace_gate && p->has_kruise_gate);
+    assert_int_equal(p->state, CS_LC_NORMAL);
+    assert_int_equal(p->phase, CS_PHASE_RUNNING);
+    assert_string_equal(p->node, "node1");
+    assert_int_equal(p->n_claims, 1);
+    assert_string_equal(p->claims[0], "data-vol-nginx-2-jdd86");
+    assert_string_equal(p->containers[0].name, "nginx");
+    assert_string_equal(p->containers[0].image, "nginx:alpine");
+    assert_int_equal(p->ready.status, CS_COND_TRUE);
+    assert_int_equal(p->ready.index, 4);
+    assert_true(p->inplace_ready.plain);
+    assert_int_equal(p->inplace_ready.index, 1);
+    assert_int_equal(p->scheduled.status, CS_COND_TRUE);
+    assert_null(p->unschedulable_reason);
+    assert_true(p->statuses[0].running && p->statuses[0].started_ms > 0);
+    assert_true(cs_owner_is_cloneset(cs_meta_controller(&p->meta)));
+    assert_true(cs_meta_has_owner_uid(&p->meta, "f3f18bc4-6bef-442b-9f5d-16210140579b"));
+    assert_string_equal(p->meta.generate_name, "nginx-2-");
+    cs_pod_free(f.pool, p);
+    p = decode_named(&f, items, "hooked-24vsc");
+    assert_true(cs_meta_has_finalizer(&p->meta, "example.com/block-update"));
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static void test_pods_in_flight(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_json items = fixture_load(&f, PEER "2-updates-in-flight/pods.json");
+
+    struct cs_pod *p = decode_named(&f, items, "nginx-2-ld2r6"); /* within its grace period */
+    assert_int_equal(p->state, CS_LC_UPDATING);
+    assert_non_null(strstr(p->inplace_state, "\"revision\":\"nginx-2-85544d6bd7\""));
+    assert_non_null(strstr(p->inplace_grace, "\"graceSeconds\":30"));
+    assert_false(p->old_state_key || p->old_grace_key);
+    assert_int_equal(p->inplace_ready.status, CS_COND_FALSE);
+    assert_false(p->inplace_ready.plain);
+    assert_int_equal(p->ready.status, CS_COND_FALSE);
+    cs_pod_free(f.pool, p);
+
+    p = decode_named(&f, items, "beta-7p6p5"); /* image replaced in place */
+    assert_int_equal(p->statuses[0].restart_count, 1);
+    assert_int_equal(p->max_restarts, 1);
+    assert_non_null(strstr(p->statuses[0].image_id, "sha256:132ea8a9"));
+    assert_string_equal(p->containers[0].image, "registry.k8s.io/e2e-test-images/nginx:1.14-4");
+    cs_pod_free(f.pool, p);
+
+    p = decode_named(&f, items, "plain-9k8rs");
+    assert_true(p->specified_delete && cs_pod_terminating(p));
+    assert_null(p->recreate_for);
+    cs_pod_free(f.pool, p);
+
+    p = decode_named(&f, items, "hooked-24vsc");
+    assert_int_equal(p->state, CS_LC_PREPARING_UPDATE);
+    cs_pod_free(f.pool, p);
+
+    p = decode_named(&f, items, "plain-ptf6c");
+    assert_int_equal(p->ready.status, CS_COND_FALSE);
+    assert_int_equal(p->inplace_ready.index, 6);
+    assert_string_equal(p->statuses[0].waiting_reason, "ContainerCreating");
+    assert_false(p->statuses[0].running);
+    cs_pod_free(f.pool, p);
+    fixture_done(&f);
+}
+
+static const char *const pod_files[] = {PEER "1-at-rest/pods.json", PEER "2-updates-in-flight/pods.json"};
+
+static void check_pod(void *ctx, struct cs_json obj, const char *path, const char *garbage)
+{
+    static const char *const needed[] = {
+        "", "metadata", "metadata.name", "metadata.uid", "metadata.namespace", "metadata.resourceVersion"};
+    struct cs_intern *pool = ctx;
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_pod *p = cs_pod_decode(pool, obj, &err);
+    bool may_fail = false;
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(needed); i++)
+        may_fail |= strcmp(path, needed[i]) == 0;
+    if (!p && !may_fail)
+        fail_msg("%s = %s: %s", path, garbage, err.message);
+    cs_pod_free(pool, p);
+    assert_int_equal(cs_intern_count(pool), 0);
+}
+
+static void test_garbage_in_every_place(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"nginx-2-ld2r6", "hooked-24vsc", "plain-ptf6c"};
+    struct fixture f;
+
+    fixture_init(&f);
+    struct cs_json items = fixture_load(&f, PEER "2-updates-in-flight/pods.json");
+    for (size_t i = 0; i < CS_ARRAY_LEN(chosen); i++)
+        assert_true(fixture_garbage(fixture_named(items, chosen[i]), check_pod, f.pool) > 1000);
+    fixture_done(&f);
+}
+
+/*
+ * What a fleet costs: COPIES sets of the recorded Pods, each Pod with a name, uid, id and container ID of its own, but revisions,
+ * images, nodes, owners shared. Everything that the Pods hold is counted: blocks, strings and the table of the pool.
+ */
+static void test_memory_per_pod(void **state)
+{
+    (void)state;
+    enum { COPIES = 200 };
+    struct fixture f;
+    struct cs_pod *pods[COPIES * 25];
+    size_t n = 0, blocks = 0;
+
+    fixture_init(&f);
+    size_t pool_before = cs_intern_bytes(f.pool);
+    for (size_t i = 0; i < CS_ARRAY_LEN(pod_files); i++) {
+        cs_json_foreach (item, fixture_load(&f, pod_files[i])) {
+            struct cs_str raw = cs_json_raw(item);
+            cs_autofree char *id = cs_json_str_dup(cs_json_at(item, "metadata", "labels", CS_LABEL_INSTANCE_ID, NULL));
+            cs_autofree char *uid = cs_json_str_dup(cs_json_at(item, "metadata", "uid", NULL));
+            cs_autofree char *text = strndup(raw.p, raw.len);
+            for (unsigned copy = 0; copy < COPIES; copy++) {
+                cs_autojdoc doc = {0};
+                char mark[8];
+                /* Another id (everywhere: names of Pod and claims), uid and container. */
+                (void)snprintf(mark, sizeof(mark), "%c%c%c", 'a' + copy / 26, 'a' + copy % 26, '0' + (char)i);
+                for (char *at = text; (at = strstr(at, id)) != NULL; at += strlen(id))
+                    memcpy(at, mark, 3);
+                memcpy(id, mark, 3);
+                for (char *at = text; (at = strstr(at, uid)) != NULL; at += strlen(uid))
+                    memcpy(at, mark, 3);
+                memcpy(uid, mark, 3);
+                for (char *at = text; (at = strstr(at, "containerd://")) != NULL; at += 13)
+                    memcpy(at + 13, mark, 3);
+                assert_true(cs_jdoc_parse(&doc, text, raw.len, NULL, NULL));
+                pods[n] = cs_pod_decode(f.pool, cs_jdoc_root(&doc), NULL);
+                assert_non_null(pods[n]);
+                blocks += malloc_usable_size(pods[n++]) + sizeof(size_t);
+            }
+        }
+    }
+    assert_int_equal(n, COPIES * 25);
+    size_t strings = cs_intern_bytes(f.pool) - pool_before;
+    print_message(
+        "%zu Pods: struct %zu B; with arrays %zu B a Pod; strings %zu B a Pod (%zu in the pool); together %zu B\n", n,
+        sizeof(struct cs_pod), blocks / n, strings / n, cs_intern_count(f.pool), (blocks + strings) / n);
+#if !defined(__SANITIZE_ADDRESS__)
+    assert_true(blocks / n <= 600);
+    assert_true((blocks + strings) / n <= 1000);
+#endif
+    assert_true(sizeof(struct cs_pod) <= 300);
+    for (size_t i = 0; i < n; i++)
+        cs_pod_free(f.pool, pods[i]);
+    fixture_done(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_bare_pod),
+        cmocka_unit_test(test_deletion_cost),
+        cmocka_unit_test(test_lifecycle_states_both_ways),
+        cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_state_and_grace_annotations),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_containers_volumes_gates),
+        cmocka_unit_test(test_lists_that_are_objects_are_absent),
+        cmocka_unit_test(test_too_many_containers_are_an_error),
+        cmocka_unit_test(test_a_pod_at_rest),
+        cmocka_unit_test(test_pods_in_flight),
+        cmocka_unit_test(test_garbage_in_every_place),
+        cmocka_unit_test(test_memory_per_pod),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

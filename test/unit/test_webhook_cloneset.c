@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two cloneset webhooks answer, through the router: defaults as a patch, violations as one message, D15, warnings. The rules
+ * themselves have their tests beside common/cloneset.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "test/unit/admit.h"
+
+#define V1ALPHA1 "apps.kruise.io/v1alpha1/clonesets"
+#define META "\"metadata\":{\"name\":\"n\",\"namespace\":\"ns\",\"uid\":\"1\"}"
+#define TEMPLATE                                                                                                       \
+    "\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"    \
+    "\"containers\":[{\"name\":\"c\",\"image\":\"i:1\"}]}}"
+#define SET(fields) "{\"apiVersion\":\"apps.kruise.io/v1alpha1\",\"kind\":\"CloneSet\"," META ",\"spec\":{" fields "}}"
+#define DEFAULTED                                                                                                      \
+    "\"replicas\":1,\"revisionHistoryLimit\":10,\"updateStrategy\":{\"type\":\"ReCreate\",\"partition\":0,"            \
+    "\"maxUnavailable\":\"20%\",\"maxSurge\":0}," TEMPLATE
+#define IN_PLACE_ONLY(image)                                                                                           \
+    "\"replicas\":1,\"updateStrategy\":{\"type\":\"InPlaceOnly\",\"partition\":0,\"maxUnavailable\":\"20%\"},"         \
+    "\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{"    \
+    "\"containers\":[{\"name\":\"c\"," image "}]}}"
+
+static int setup(void **state)
+{
+    *state = cs_router_new(1, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    cs_router_free(*state);
+    return 0;
+}
+
+static void mutate(struct cs_router *r, const char *op, const char *obj, const char *old, struct admitted *a)
+{
+    admit(r, CS_PATH_MUTATE_CLONESET, op, V1ALPHA1, obj, old, a);
+}
+
+static void validate(struct cs_router *r, const char *op, const char *obj, const char *old, struct admitted *a)
+{
+    admit(r, CS_PATH_VALIDATE_CLONESET, op, V1ALPHA1, obj, old, a);
+}
+
+static void test_absent_fields_get_their_defaults(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    mutate(*state, "CREATE", SET(TEMPLATE), NULL, &a);
+    assert_true(a.allowed);
+    assert_int_equal(a.code, 200);
+    assert_non_null(strstr(a.patch, "{\"op\":\"add\",\"path\":\"/spec/replicas\",\"value\":1}"));
+    assert_non_null(strstr(a.patch, "\"/spec/revisionHistoryLimit\""));
+    assert_non_null(strstr(a.patch, "\"20%\""));
+    assert_null(strstr(a.patch, "template")); /* nothing is injected there */
+    assert_null(a.warnings);
+}
+
+static void test_a_defaulted_object_is_left_alone(void **state)
+{
+    static const char *const ops[] = {"CREATE", "UPDATE"};
+
+    for (int i = 0; i < 2; i++) {
+        autoadmitted a = {.status = 0};
+
+        mutate(*state, ops[i], SET(DEFAULTED), i ? SET(DEFAULTED) : NULL, &a);
+        assert_true(a.allowed);
+        assert_null(a.patch);
+    }
+}
+
+static void test_what_does_not_decode_is_a_400(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    mutate(*state, "CREATE", SET("\"replicas\":\"three\"," TEMPLATE), NULL, &a);
+    assert_false(a.allowed);
+    assert_int_equal(a.code, 400);
+    assert_string_equal(a.message, "spec.replicas: Invalid value: \"three\": must be an integer");
+    assert_null(a.patch);
+}
+
+/* D15: an object of an older time can lose its finalizers and be relabelled. */
+static void test_d15_updates_that_do_not_touch_the_spec_pass(void **state)
+{
+    static const char bad[] = SET("\"replicas\":\"three\"," TEMPLATE);
+    static const char going[] = "{\"metadata\":{\"name\":\"n\",\"deletionTimestamp\":\"2025-01-01T00:00:00Z\"},"
+                                "\"spec\":{\"replicas\":\"four\"}}";
+    autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0}, d = {.status = 0};
+
+    mutate(*state, "UPDATE", bad, bad, &a);
+    assert_true(a.allowed);
+    assert_string_equal(a.warnings, "spec.replicas: Invalid value: \"three\": must be an integer");
+    mutate(*state, "UPDATE", going, bad, &b);
+    assert_true(b.allowed);
+    validate(*state, "UPDATE", bad, bad, &c);
+    assert_true(c.allowed);
+    mutate(*state, "UPDATE", SET("\"replicas\":\"four\"," TEMPLATE), bad, &d);
+    assert_false(d.allowed);
+}
+
+static void test_versions_and_resources_that_nobody_registered(void **state)
+{
+    static const char *const paths[] = {CS_PATH_MUTATE_CLONESET, CS_PATH_VALIDATE_CLONESET};
+
+    for (int i = 0; i < 2; i++) {
+        autoadmitted a = {.status = 0}, b = {.status = 0};
+
+        admit(*state, paths[i], "CREATE", "apps.kruise.io/v9/clonesets", SET(TEMPLATE), NULL, &a);
+        assert_false(a.allowed);
+        assert_int_equal(a.code, 400);
+        assert_string_equal(a.message, "unsupported version: v9");
+        admit(*state, paths[i], "CREATE", "/v1/pods", "{}", NULL, &b);
+        assert_false(b.allowed);
+        assert_string_equal(b.message, "unexpected resource: pods");
+    }
+}
+
+static void test_missing_objects(void **state)
+{
+    static const char *const paths[] = {CS_PATH_MUTATE_CLONESET, CS_PATH_VALIDATE_CLONESET};
+
+    for (int i = 0; i < 2; i++) {
+        autoadmitted a = {.status = 0}, b = {.status = 0};
+
+        admit(*state, paths[i], "CREATE", V1ALPHA1, NULL, NULL, &a);
+        assert_int_equal(a.code, 400);
+        assert_string_equal(a.message, "request.object: Required value");
+        admit(*state, paths[i], "UPDATE", V1ALPHA1, SET(TEMPLATE), NULL, &b);
+        assert_int_equal(b.code, 400);
+        assert_string_equal(b.message, "request.oldObject: Required value");
+    }
+}
+
+static void test_a_good_set_is_valid(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    validate(*state, "CREATE", SET(DEFAULTED), NULL, &a);
+    assert_true(a.allowed);
+    assert_int_equal(a.code, 200);
+    assert_null(a.message);
+    assert_null(a.patch);
+}
+
+static void test_one_violation_is_its_text(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    validate(*state, "CREATE",
+        SET("\"replicas\":-3,\"updateStrategy\":{\"partition\":0},\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+            "\"template\":{"
+            "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"),
+        NULL, &a);
+    assert_false(a.allowed);
+    assert_int_equal(a.code, 422);
+    assert_string_equal(a.message, "spec.replicas: Invalid value: -3: must be greater than or equal to 0");
+}
+
+static void test_all_violations_come_at_once(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    validate(*state, "CREATE",
+        SET("\"replicas\":-3,\"updateStrategy\":{\"type\":\"X\",\"partition\":0},\"selector\":{\"matchLabels\":{\"a\":"
+            "\"b\"}},"
+            "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}"),
+        NULL, &a);
+    assert_int_equal(a.code, 422);
+    assert_int_equal(a.message[0], '[');
+    assert_non_null(strstr(a.message, "spec.replicas: Invalid value: -3"));
+    assert_non_null(strstr(a.message, ", spec.template.spec.containers[0].image: Required value"));
+    assert_non_null(strstr(a.message, "spec.updateStrategy.type: "));
+    assert_int_equal(a.message[strlen(a.message) - 1], ']');
+}
+
+static void test_in_place_only_refuses_and_allows(void **state)
+{
+    static const char old[] = SET(IN_PLACE_ONLY("\"image\":\"i:1\""));
+    autoadmitted a = {.status = 0}, b = {.status = 0};
+
+    validate(*state, "UPDATE", SET(IN_PLACE_ONLY("\"image\":\"i:2\"")), old, &a);
+    assert_true(a.allowed);
+    validate(*state, "UPDATE", SET(IN_PLACE_ONLY("\"image\":\"i:1\",\"command\":[\"x\"]")), old, &b);
+    assert_false(b.allowed);
+    assert_int_equal(b.code, 422);
+    assert_non_null(strstr(b.message, "spec.template.spec.containers[0].command"));
+}
+
+static void test_accepted_edits_carry_warnings(void **state)
+{
+    autoadmitted a = {.status = 0};
+
+    validate(*state, "CREATE",
+        SET("\"replicas\":1,\"updateStrategy\":{\"partition\":0},\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+            "\"template\":{"
+            "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\","
+            "\"comand\":[\"x\"]}]}}"),
+        NULL, &a);
+    assert_true(a.allowed);
+    assert_non_null(a.warnings);
+    assert_non_null(strstr(a.warnings, "comand"));
+}
+
+static void test_deletions_and_subresources_pass(void **state)
+{
+    static const char *const paths[] = {CS_PATH_MUTATE_CLONESET, CS_PATH_VALIDATE_CLONESET};
+    static const char scale[] =
+        "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/"
+        "v1\",\"request\":{\"uid\":\"u-1\",\"resource\":"
+        "{\"group\":\"apps.kruise.io\",\"version\":\"v1alpha1\",\"resource\":\"clonesets\"},\"subResource\":\"scale\","
+        "\"operation\":\"UPDATE\",\"object\":{\"kind\":\"Scale\"},\"oldObject\":{}}}";
+
+    for (int i = 0; i < 2; i++) {
+        autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0};
+
+        admit(*state, paths[i], "DELETE", V1ALPHA1, NULL, SET("\"replicas\":-1"), &a);
+        assert_true(a.allowed);
+        assert_null(a.patch);
+        admit(*state, paths[i], "CONNECT", V1ALPHA1, NULL, NULL, &b);
+        assert_true(b.allowed);
+        admit_raw(*state, "POST", paths[i], "application/json", cs_str(scale), &c);
+        assert_true(c.allowed);
+        assert_null(c.patch);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_absent_fields_get_their_defaults),
+        cmocka_unit_test(test_a_defaulted_object_is_left_alone),
+        cmocka_unit_test(test_what_does_not_decode_is_a_400),
+        cmocka_unit_test(test_d15_updates_that_do_not_touch_the_spec_pass),
+        cmocka_unit_test(test_versions_and_resources_that_nobody_registered),
+        cmocka_unit_test(test_missing_objects),
+        cmocka_unit_test(test_a_good_set_is_valid),
+        cmocka_unit_test(test_one_violation_is_its_text),
+        cmocka_unit_test(test_all_violations_come_at_once),
+        cmocka_unit_test(test_in_place_only_refuses_and_allows),
+        cmocka_unit_test(test_accepted_edits_carry_warnings),
+        cmocka_unit_test(test_deletions_and_subresources_pass),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

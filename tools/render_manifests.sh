@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Writes manifests/install.yaml from its kustomize sources in manifests/base. With --check nothing is written, and the exit
+# code says whether the file in the tree is what the sources make.
+set -euo pipefail
+
+usage() {
+	cat <<'USAGE'
+usage: tools/render_manifests.sh [--check]
+KUBECTL: the kubectl to render with (the one of the local test cluster, built when it is missing)
+USAGE
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly SOURCE=manifests/base TARGET=manifests/install.yaml
+
+die() {
+	echo "render_manifests.sh: $*" >&2
+	exit 1
+}
+
+# Not the one in PATH: another version of kustomize may lay out the same objects in other ways.
+find_kubectl() {
+	local version cache=${CLONESET_CACHE:-$HOME/.cache/cloneset}
+	[ -z "${KUBECTL:-}" ] || {
+		echo "$KUBECTL"
+		return
+	}
+	version=$(awk '$1 == "k8s.io/kubernetes" {print substr($2, 2)}' test/cluster/tools/go.mod)
+	[ -x "$cache/k8s-$version/bin/kubectl" ] || test/cluster/binaries.sh "$version" >&2
+	echo "$cache/k8s-$version/bin/kubectl"
+}
+
+render() { # folder
+	cat <<HEADER
+# SPDX-License-Identifier: Apache-2.0
+# Made by tools/render_manifests.sh from $1; do not edit. Install with:
+#   kubectl apply -f manifests/crd.yaml -f manifests/install.yaml
+# Remove with the following, which leaves the CRD, all CloneSets, Pods and claims:
+#   kubectl delete -f manifests/install.yaml
+HEADER
+	"$kubectl" kustomize "$1"
+}
+
+case ${1:-} in
+'' | --check) ;;
+-h | --help) usage && exit 0 ;;
+*) usage >&2 && exit 2 ;;
+esac
+
+kubectl=$(find_kubectl)
+fresh=$(mktemp)
+trap 'rm -f "$fresh"' EXIT
+render "$SOURCE" >"$fresh"
+# Whoever reads install.yaml deletes by it in this order (D20).
+first=$(sed -n 's/^kind: //p' "$fresh" | head -n 2 | sort | xargs)
+[ "$first" = "MutatingWebhookConfiguration ValidatingWebhookConfiguration" ] || die "$SOURCE: the webhook configurations must come first"
+
+if [ "${1:-}" = --check ]; then
+	diff -u "$TARGET" "$fresh" || die "$TARGET is not what $SOURCE makes; run tools/render_manifests.sh and commit"
+	# The overlays are rendered by their users; here they only must render.
+	for overlay in manifests/overlays/*/; do
+		[ ! -d "$overlay" ] || render "$overlay" >/dev/null || die "$overlay does not render"
+	done
+else
+	cat "$fresh" >"$TARGET"
+fi

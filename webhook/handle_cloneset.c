@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cloneset webhooks: envelope questions here, rules in common/cloneset, which the controller shares.
+ */
+#include "webhook/handle_cloneset.h"
+
+#include "common/api/cloneset.h"
+#include "common/api/gvr.h"
+#include "common/cloneset/defaults.h"
+#include "common/cloneset/validate.h"
+
+/*
+ * True when the object is to be looked at. Otherwise the verdict stands: subresources, deletions and other operations are allowed
+ * untouched, what nobody should have sent is refused.
+ */
+static bool wants_review(const struct cs_review *r, struct cs_verdict *v)
+{
+    cs_autofree char *version = NULL;
+
+    if (!cs_review_is(r, CS_GROUP, cs_gvr_clonesets.resource)) {
+        cs_autofree char *resource = cs_json_str_dup(r->resource);
+
+        cs_verdict_deny(v, 400, "unexpected resource: %s", resource ? resource : "");
+        return false;
+    }
+    if (cs_review_is_subresource(r) || (r->operation != CS_OPERATION_CREATE && r->operation != CS_OPERATION_UPDATE))
+        return false;
+    if (!cs_json_str_is(r->version, cs_gvr_clonesets.version)) {
+        version = cs_json_str_dup(r->version);
+        cs_verdict_deny(v, 400, "unsupported version: %s", version ? version : "");
+        return false;
+    }
+    if (!cs_json_exists(r->object)) {
+        cs_verdict_deny(v, 400, "request.object: Required value");
+        return false;
+    }
+    if (r->operation == CS_OPERATION_UPDATE && !cs_json_exists(r->old_object)) {
+        cs_verdict_deny(v, 400, "request.oldObject: Required value");
+        return false;
+    }
+    return true;
+}
+
+/* D15: updates that refuse nothing, so that finalizers come off and labels change on objects of an older time. */
+static bool refuses_nothing(const struct cs_review *r)
+{
+    if (r->operation != CS_OPERATION_UPDATE)
+        return false;
+    return !cs_json_is_null(cs_json_at(r->object, "metadata", "deletionTimestamp", NULL)) ||
+           cs_json_equal(cs_json_get(r->object, "spec"), cs_json_get(r->old_object, "spec"));
+}
+
+void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool, struct cs_verdict *v)
+{
+    struct cs_cloneset_spec spec;
+    struct cs_error err = CS_ERROR_INIT;
+
+    if (!wants_review(r, v))
+        return;
+    if (!cs_cloneset_spec_decode(pool, cs_json_get(r->object, "spec"), &spec, &err)) {
+        if (refuses_nothing(r))
+            cs_texts_add(&v->warnings, "%s", err.message);
+        else
+            cs_verdict_deny(v, 400, "%s", err.message);
+        return;
+    }
+    cs_cloneset_spec_done(pool, &spec);
+    (void)cs_cloneset_default_patch(r->object, &v->patch);
+}
+
+void cs_handle_cloneset_validate(const struct cs_review *r, struct cs_verdict *v)
+{
+    struct cs_json old = {.doc = NULL};
+
+    if (!wants_review(r, v))
+        return;
+    if (r->operation == CS_OPERATION_UPDATE) {
+        old = r->old_object;
+        cs_validate_update(old, r->object, &v->reasons, &v->warnings);
+    } else {
+        cs_validate_cloneset(r->object, &v->reasons);
+    }
+    if (v->reasons.n > 0) {
+        v->allowed = false;
+        v->code = 422;
+        return;
+    }
+    cs_admission_warnings(old, r->object, &v->warnings);
+}

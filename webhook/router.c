@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a request through the webhook. One table of paths; each thread keeps the memory for parsed documents.
+ */
+#include "webhook/router.h"
+
+#include <strings.h>
+#include <time.h>
+
+#include "common/api/intern.h"
+#include "common/base/alloc.h"
+#include "common/base/rand.h"
+#include "common/json/json_doc.h"
+#include "webhook/handle_cloneset.h"
+#include "webhook/handle_instance_id.h"
+#include "webhook/review.h"
+
+#define KEEP_NODES 16384 /* larger documents give their memory back at once */
+#define MAX_DEPTH 100
+/*
+ * A review holds an object twice. Real sets of 100 KB have some 10,000 values; trees are built of templates, so an object of nothing but
+ * small values would cost a hundred times its size.
+ */
+#define MAX_NODES 200000
+#define MAX_LOGGED 1024
+#define CACHE_LINE 64
+
+/* What one thread keeps between requests. */
+struct scratch {
+    _Alignas(CACHE_LINE) struct cs_jdoc doc;
+    struct cs_intern *pool;
+    struct cs_rand rand;
+};
+
+static void mutate_cloneset(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
+{
+    cs_handle_cloneset_mutate(r, s->pool, v);
+}
+
+static void validate_cloneset(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
+{
+    (void)s;
+    cs_handle_cloneset_validate(r, v);
+}
+
+static void instance_id(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
+{
+    cs_handle_instance_id(r, &s->rand, v);
+}
+
+struct route {
+    const char *path;
+    void (*handle)(const struct cs_review *r, struct scratch *s, struct cs_verdict *v);
+};
+
+static const struct route routes[] = {
+    {CS_PATH_MUTATE_CLONESET, &mutate_cloneset},
+    {CS_PATH_VALIDATE_CLONESET, &validate_cloneset},
+    {CS_PATH_INSTANCE_ID, &instance_id},
+};
+
+struct cs_router {
+    struct scratch *scratch;
+    unsigned threads;
+    const struct cs_log *log;
+    struct cs_metric *requests, *latency, *in_flight, *denied;
+};
+
+/* ---- metrics and log ---- */
+
+static const double latency_buckets[] = {
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+
+static const struct cs_metric_desc requests_desc = {.name = "controller_runtime_webhook_requests_total",
+    .help = "Total number of admission requests by HTTP status code.",
+    .type = CS_METRIC_COUNTER,
+    .labels = {"webhook", "code"}};
+static const struct cs_metric_desc latency_desc = {.name = "controller_runtime_webhook_latency_seconds",
+    .help = "Histogram of the latency of processing admission requests.",
+    .type = CS_METRIC_HISTOGRAM,
+    .labels = {"webhook"},
+    .buckets = latency_buckets,
+    .n_buckets = CS_ARRAY_LEN(latency_buckets)};
+static const struct cs_metric_desc in_flight_desc = {.name = "controller_runtime_webhook_requests_in_flight",
+    .help = "Current number of admission requests being served.",
+    .type = CS_METRIC_GAUGE,
+    .labels = {"webhook"}};
+static const struct cs_metric_desc denied_desc = {.name = "cloneset_webhook_denied_total",
+    .help = "Violations in refused objects by field and kind.",
+    .type = CS_METRIC_COUNTER,
+    .labels = {"field", "kind"}};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/*
+ * "spec.template.spec.containers[0].image: Required value" → "spec.template" and "Required value": few values whatever users write.
+ */
+static void split_reason(const char *text, char field[64], char kind[32])
+{
+    static const char *const kinds[] = {"Required value", "Invalid value", "Unsupported value", "Forbidden",
+        "Duplicate value", "Not found", "Too long", "Too many"};
+    size_t len = strcspn(text, " [:"), first = strcspn(text, " [:.");
+    size_t second = first < len ? first + 1 + strcspn(text + first + 1, " [:.") : first;
+    const char *rest = strstr(text, ": ");
+
+    (void)snprintf(field, 64, "%.*s", (int)(second < 63 ? second : 63), text);
+    (void)snprintf(kind, 32, "other");
+    for (size_t i = 0; rest && i < CS_ARRAY_LEN(kinds); i++)
+        if (strncmp(rest + 2, kinds[i], strlen(kinds[i])) == 0)
+            (void)snprintf(kind, 32, "%s", kinds[i]);
+}
+
+static void count_denied(const struct cs_router *r, const struct cs_verdict *v)
+{
+    for (size_t i = 0; i < v->reasons.n; i++) {
+        char field[64], kind[32];
+
+        split_reason(v->reasons.items[i], field, kind);
+        cs_metric_add(r->denied, 1, CS_LABELS(field, kind));
+    }
+}
+
+static void log_verdict(
+    const struct cs_router *r, const char *path, const struct cs_review *q, const struct cs_verdict *v)
+{
+    enum cs_log_level level = v->allowed ? CS_LOG_DEBUG : CS_LOG_INFO;
+    cs_autofree char *ns = NULL, *name = NULL, *user = NULL, *op = NULL, *uid = NULL;
+    cs_autostrbuf message = CS_STRBUF_INIT;
+
+    if (!cs_log_enabled(r->log, level))
+        return;
+    ns = cs_json_str_dup(q->ns);
+    name = cs_json_str_dup(q->name);
+    user = cs_json_str_dup(q->username);
+    op = cs_json_str_dup(q->operation_text);
+    uid = cs_json_str_dup(q->uid);
+    if (!v->allowed)
+        cs_verdict_message(v, &message);
+    if (message.len > MAX_LOGGED)
+        message.data[MAX_LOGGED] = '\0';
+    cs_log_at(r->log, level, v->allowed ? "allowed" : "denied", CS_KVS("webhook", path), CS_KVS("operation", op),
+        CS_KVS("namespace", ns), CS_KVS("name", name), CS_KVS("user", user), CS_KVS("uid", uid),
+        CS_KVI("code", v->code), CS_KVB("dryRun", q->dry_run), CS_KVI("warnings", v->warnings.n),
+        CS_KVI("patchBytes", v->patch.len), CS_KVS("message", cs_strbuf_str(&message)));
+}
+
+/* ---- the way of a request ---- */
+
+static void refuse(const struct cs_router *r, const char *path, const char *text, struct cs_http_resp *resp)
+{
+    cs_router_refuse(NULL, text, resp);
+    cs_log_info(
+        r->log, "request refused", CS_KVS("path", path), CS_KVI("status", resp->status), CS_KVS("reason", text));
+}
+
+void cs_router_refuse(void *ctx, const char *text, struct cs_http_resp *resp)
+{
+    (void)ctx;
+    resp->content_type = "application/json";
+    cs_strbuf_clear(resp->body);
+    cs_status_encode(resp->status, text, resp->body);
+}
+
+/* "application/json", parameters allowed. */
+static bool is_json(const char *content_type)
+{
+    static const char want[] = "application/json";
+    size_t n = content_type ? strcspn(content_type, "; \t") : 0;
+
+    return n == sizeof(want) - 1 && strncasecmp(content_type, want, n) == 0;
+}
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < CS_ARRAY_LEN(routes); i++)
+        if (strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    return NULL;
+}
+
+static void review(const struct cs_router *r, struct scratch *s, const struct route *route,
+    const struct cs_http_req *req, struct cs_http_resp *resp)
+{
+    static const struct cs_json_limits limits = {
+        .max_bytes = CS_WEBHOOK_MAX_BODY, .max_depth = MAX_DEPTH, .max_nodes = MAX_NODES};
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_review q;
+    cs_autoverdict v;
+
+    cs_verdict_init(&v);
+    if (!cs_jdoc_parse(&s->doc, req->body.p, req->body.len, &limits, &err)) {
+        (void)cs_error_prefix(&err, "the request body cannot be read as JSON");
+        resp->status = 400;
+        refuse(r, route->path, err.message, resp);
+        return;
+    }
+    if (!cs_review_decode(cs_jdoc_root(&s->doc), &q, &err)) {
+        resp->status = 400;
+        refuse(r, route->path, err.message, resp);
+        return;
+    }
+    route->handle(&q, s, &v);
+    resp->content_type = "application/json";
+    cs_review_encode(&q, &v, resp->body);
+    if (!v.allowed)
+        count_denied(r, &v);
+    log_verdict(r, route->path, &q, &v);
+}
+
+static void admit(
+    const struct cs_router *r, const struct route *route, const struct cs_http_req *req, struct cs_http_resp *resp)
+{
+    struct scratch *s = &r->scratch[req->thread % r->threads];
+
+    if (strcmp(req->method, "POST") != 0) {
+        resp->status = 405;
+        resp->allow = "POST";
+        refuse(r, route->path, "only POST is answered here", resp);
+        return;
+    }
+    if (!is_json(req->content_type)) {
+        resp->status = 415;
+        refuse(r, route->path, "the content type must be application/json", resp);
+        return;
+    }
+    review(r, s, route, req, resp);
+    if (s->doc.cap_nodes > KEEP_NODES) {
+        cs_jdoc_done(&s->doc);
+        s->doc = (struct cs_jdoc){.nodes = NULL};
+    }
+}
+
+void cs_router_handle(void *ctx, const struct cs_http_req *req, struct cs_http_resp *resp)
+{
+    const struct cs_router *r = ctx;
+    const struct route *route = find_route(req->path);
+    int64_t start_ns = now_ns();
+    char code[16];
+
+    if (!route) {
+        resp->status = 404;
+        refuse(r, req->path, "no webhook at this path", resp);
+        return;
+    }
+    cs_metric_add(r->in_flight, 1, CS_LABELS(route->path));
+    admit(r, route, req, resp);
+    cs_metric_add(r->in_flight, -1, CS_LABELS(route->path));
+    (void)snprintf(code, sizeof(code), "%d", resp->status);
+    cs_metric_add(r->requests, 1, CS_LABELS(route->path, code));
+    cs_metric_observe(r->latency, (double)(now_ns() - start_ns) / 1e9, CS_LABELS(route->path));
+}
+
+/* ---- life ---- */
+
+struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, const struct cs_log *log)
+{
+    struct cs_router *r = cs_new(struct cs_router);
+
+    r->threads = threads > 0 ? threads : 1;
+    r->log = log;
+    r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
+    if (!r->scratch)
+        abort();
+    for (unsigned i = 0; i < r->threads; i++)
+        r->scratch[i] = (struct scratch){.pool = cs_intern_new(), .rand = {.state = cs_rand_os_seed()}};
+    r->requests = cs_metric_get(metrics, &requests_desc);
+    r->latency = cs_metric_get(metrics, &latency_desc);
+    r->in_flight = cs_metric_get(metrics, &in_flight_desc);
+    r->denied = cs_metric_get(metrics, &denied_desc);
+    for (size_t i = 0; i < CS_ARRAY_LEN(routes); i++) /* a rate() needs a start at zero */
+        cs_metric_add(r->requests, 0, CS_LABELS(routes[i].path, "200"));
+    return r;
+}
+
+void cs_router_free(struct cs_router *r)
+{
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->threads; i++) {
+        cs_jdoc_done(&r->scratch[i].doc);
+        cs_intern_free(r->scratch[i].pool);
+    }
+    free(r->scratch);
+    free(r);
+}
