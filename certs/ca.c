@@ -93,8 +93,8 @@ static char *url_host(const char *url)
     return cs_take(host);
 }
 
-bool cs_cert_names_make(const char *service, const char *ns, const char *url, struct cs_cert_names *ret,
-    struct cs_error *err)
+bool cs_cert_names_make(
+    const char *service, const char *ns, const char *url, struct cs_cert_names *ret, struct cs_error *err)
 {
     struct cs_cert_names n = {.items = cs_new_array(char *, 5)};
 
@@ -270,8 +270,8 @@ bool cs_ca_make(int64_t now_ms, int64_t lifetime_ms, struct cs_pem_pair *ret, st
     cs_auto_pem_pair out = {0};
 
     if (!x || !set_ca_name(x) || !add_ext(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
-        !add_ext(x, x, NID_key_usage, "critical,keyCertSign") ||
-        !add_ext(x, x, NID_subject_key_identifier, "hash") || !X509_sign(x, key, EVP_sha256()))
+        !add_ext(x, x, NID_key_usage, "critical,keyCertSign") || !add_ext(x, x, NID_subject_key_identifier, "hash") ||
+        !X509_sign(x, key, EVP_sha256()))
         return openssl_failed(err, "making a CA");
     out.cert = pem_of_cert(x, NULL);
     out.key = pem_of_key(key);
@@ -310,8 +310,8 @@ static bool fill_leaf(X509 *x, X509 *ca, EVP_PKEY *ca_key, const struct cs_cert_
     /* The common name is for people: clients look at the alternative names only. It may hold 64 bytes, a Service's 63. */
     return add_name(X509_get_subject_name(x), names->items[0]) && X509_set_issuer_name(x, X509_get_subject_name(ca)) &&
            add_ext(x, ca, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_ext(x, ca, NID_key_usage, "critical,digitalSignature") && add_ext(x, ca, NID_ext_key_usage, "serverAuth") &&
-           add_ext(x, ca, NID_subject_key_identifier, "hash") &&
+           add_ext(x, ca, NID_key_usage, "critical,digitalSignature") &&
+           add_ext(x, ca, NID_ext_key_usage, "serverAuth") && add_ext(x, ca, NID_subject_key_identifier, "hash") &&
            add_ext(x, ca, NID_authority_key_identifier, "keyid:always") && add_alt_names(x, names) &&
            X509_sign(x, ca_key, EVP_sha256());
 }

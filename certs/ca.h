@@ -39,8 +39,8 @@ struct cs_cert_names {
  * <service>, <service>.<ns>, <service>.<ns>.svc, <service>.<ns>.svc.cluster.local, and the host of url (may be NULL).
  * A url that is not https://host[:port][/path] gives CS_ERR_INVALID.
  */
-bool cs_cert_names_make(const char *service, const char *ns, const char *url, struct cs_cert_names *ret,
-    struct cs_error *err);
+bool cs_cert_names_make(
+    const char *service, const char *ns, const char *url, struct cs_cert_names *ret, struct cs_error *err);
 void cs_cert_names_done(struct cs_cert_names *n);
 
 /* A self-signed CA that may sign leaves only (pathlen 0), valid from now - backdate to now + lifetime. */

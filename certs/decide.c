@@ -162,8 +162,8 @@ static unsigned keep_mask(const struct cs_decide_in *in, int signer, unsigned jo
 }
 
 /* The CA cannot go on signing: a new one joins, and a leaf that lives stays until the new bundle has settled. */
-static void write_ca(const struct cs_decide_in *in, const struct cs_decide_leaf *alive, const char *why,
-    struct cs_decision *d)
+static void write_ca(
+    const struct cs_decide_in *in, const struct cs_decide_leaf *alive, const char *why, struct cs_decision *d)
 {
     int signer = alive ? alive->facts->signer : CS_SIGNER_NONE;
 
@@ -176,8 +176,8 @@ static void write_ca(const struct cs_decide_in *in, const struct cs_decide_leaf 
 }
 
 /* The CA is fine. */
-static void write_leaf(const struct cs_decide_in *in, enum cs_leaf_act act, int signer, const char *why,
-    struct cs_decision *d)
+static void write_leaf(
+    const struct cs_decide_in *in, enum cs_leaf_act act, int signer, const char *why, struct cs_decision *d)
 {
     d->write = true;
     d->leaf = act;

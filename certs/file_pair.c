@@ -63,8 +63,8 @@ static bool read_file(const struct cs_file_pair *f, const char *name, char **ret
 }
 
 /* False with a reason when the files hold no pair that could be served. */
-static bool check_pair(const struct cs_file_pair *f, const struct cs_pem_pair *pair, int64_t *ret_until_ms,
-    struct cs_error *err)
+static bool check_pair(
+    const struct cs_file_pair *f, const struct cs_pem_pair *pair, int64_t *ret_until_ms, struct cs_error *err)
 {
     static const struct cs_bundle_facts no_bundle;
     CS_CLEANUP(cs_leaf_facts_done) struct cs_leaf_facts leaf = {0};

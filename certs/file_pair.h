@@ -17,8 +17,8 @@
 #include "common/kube/loop.h"
 
 struct cs_file_pair_options {
-    struct cs_loop *loop;       /* borrowed, as all pointers here; the folder's name is copied */
-    const struct cs_log *log;   /* may be NULL */
+    struct cs_loop *loop; /* borrowed, as all pointers here; the folder's name is copied */
+    const struct cs_log *log; /* may be NULL */
     struct cs_metrics *metrics; /* may be NULL; the expiry gauge of the rotator */
     const char *dir;
     int64_t poll_ms; /* 0: 5 s */

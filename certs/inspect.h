@@ -11,10 +11,10 @@
 
 #include "certs/ca.h"
 
-#define CS_MAX_CAS 6              /* certificates of a bundle that are looked at */
-#define CS_MAX_PEM (64 * 1024)    /* longer text counts as unreadable */
-#define CS_SIGNER_NONE (-1)       /* no known CA signed this leaf */
-#define CS_SIGNER_CHAIN (-2)      /* the CA that follows it in its own file did, and the bundle lacks it */
+#define CS_MAX_CAS 6 /* certificates of a bundle that are looked at */
+#define CS_MAX_PEM (64 * 1024) /* longer text counts as unreadable */
+#define CS_SIGNER_NONE (-1) /* no known CA signed this leaf */
+#define CS_SIGNER_CHAIN (-2) /* the CA that follows it in its own file did, and the bundle lacks it */
 
 struct cs_ca_facts {
     int64_t from_ms, until_ms; /* notBefore, notAfter, wall */
@@ -22,7 +22,7 @@ struct cs_ca_facts {
 
 struct cs_bundle_facts {
     struct cs_ca_facts cas[CS_MAX_CAS]; /* the CA certificates of ca.crt in order; repeated ones once */
-    char *pems[CS_MAX_CAS];             /* each re-encoded, owned */
+    char *pems[CS_MAX_CAS]; /* each re-encoded, owned */
     unsigned n;
     bool key_ok; /* the key given is the key of cas[0] */
 };
@@ -31,13 +31,13 @@ void cs_inspect_bundle(const char *ca_pem, const char *key_pem, struct cs_bundle
 void cs_bundle_facts_done(struct cs_bundle_facts *b);
 
 struct cs_leaf_facts {
-    bool pair_ok;  /* certificate for servers, and the key is its key */
+    bool pair_ok; /* certificate for servers, and the key is its key */
     bool names_ok; /* valid for every name asked for */
-    int signer;    /* index in the bundle, or CS_SIGNER_… */
+    int signer; /* index in the bundle, or CS_SIGNER_… */
     int64_t from_ms, until_ms;
     struct cs_ca_facts chain_ca; /* with CS_SIGNER_CHAIN */
-    char *chain_pem;             /* with CS_SIGNER_CHAIN: that CA, owned */
-    char *leaf_pem;              /* the leaf alone, re-encoded, owned; NULL when !pair_ok */
+    char *chain_pem; /* with CS_SIGNER_CHAIN: that CA, owned */
+    char *leaf_pem; /* the leaf alone, re-encoded, owned; NULL when !pair_ok */
 };
 /* cert_pem: leaf, perhaps followed by its CA. names may be NULL: not asked (names_ok is true then). */
 void cs_inspect_leaf(const char *cert_pem, const char *key_pem, const struct cs_bundle_facts *bundle,

@@ -82,8 +82,8 @@ static void write_members(struct cs_jw *w, struct cs_json obj, struct cs_json ex
 }
 
 /* Ours, and what `have` (may be absent) holds beyond it. */
-static void write_entry(struct cs_jw *w, const struct cs_publish_want *want, const struct cs_webhook_entry *e,
-    struct cs_json have)
+static void write_entry(
+    struct cs_jw *w, const struct cs_publish_want *want, const struct cs_webhook_entry *e, struct cs_json have)
 {
     static const struct cs_json absent;
     cs_autojdoc body = {0};
@@ -215,7 +215,8 @@ static bool opted_out(struct cs_json obj)
     return cs_json_str_is(cs_json_at(obj, "metadata", "annotations", CS_ANNO_MANAGE_WEBHOOKS, NULL), "false");
 }
 
-enum cs_publish_state cs_publish_compare(struct cs_json obj, const struct cs_publish_want *want, struct cs_strbuf *patch)
+enum cs_publish_state cs_publish_compare(
+    struct cs_json obj, const struct cs_publish_want *want, struct cs_strbuf *patch)
 {
     cs_autofree char *rv = cs_json_str_dup(cs_json_at(obj, "metadata", "resourceVersion", NULL));
     struct cs_jw w;
@@ -253,8 +254,8 @@ static enum cs_publish_opinion judge_one(struct cs_json client_config, const cha
     return CS_PUBLISH_REFUSES;
 }
 
-enum cs_publish_opinion cs_publish_judge(struct cs_json obj, const struct cs_publish_want *want, const char *cert_pem,
-    int64_t now_ms)
+enum cs_publish_opinion cs_publish_judge(
+    struct cs_json obj, const struct cs_publish_want *want, const char *cert_pem, int64_t now_ms)
 {
     enum cs_publish_opinion worst = CS_PUBLISH_SILENT;
 

@@ -18,9 +18,9 @@
 struct cs_publish_want {
     const char *ns, *service; /* the Service, when url is NULL */
     uint16_t port;
-    const char *url;        /* "https://host:port", paths are appended; or NULL */
+    const char *url; /* "https://host:port", paths are appended; or NULL */
     const char *bundle_pem; /* CA certificates */
-    const char *crd_path;   /* not NULL: the object is a CRD, path of its conversion; else the two below count */
+    const char *crd_path; /* not NULL: the object is a CRD, path of its conversion; else the two below count */
     const struct cs_webhook_entry *entries; /* all of them: those of other objects are skipped */
     unsigned n_entries;
     bool mutating; /* kind of the object */
@@ -28,17 +28,18 @@ struct cs_publish_want {
 };
 
 enum cs_publish_state {
-    CS_PUBLISH_EQUAL,     /* as wanted */
-    CS_PUBLISH_DIFFERS,   /* a patch was written */
+    CS_PUBLISH_EQUAL, /* as wanted */
+    CS_PUBLISH_DIFFERS, /* a patch was written */
     CS_PUBLISH_OPTED_OUT, /* CS_ANNO_MANAGE_WEBHOOKS is "false" */
-    CS_PUBLISH_UNUSED     /* a CRD without conversion webhook */
+    CS_PUBLISH_UNUSED /* a CRD without conversion webhook */
 };
 
 /*
  * On CS_PUBLISH_DIFFERS appends to patch a merge patch that holds only for the resourceVersion seen. An array in a merge
  * patch replaces the array: the other entries are repeated byte for byte.
  */
-enum cs_publish_state cs_publish_compare(struct cs_json obj, const struct cs_publish_want *want, struct cs_strbuf *patch);
+enum cs_publish_state cs_publish_compare(
+    struct cs_json obj, const struct cs_publish_want *want, struct cs_strbuf *patch);
 
 /* What the bundles that an object shows for us at this moment mean for a certificate. */
 enum cs_publish_opinion {
@@ -47,8 +48,8 @@ enum cs_publish_opinion {
     CS_PUBLISH_REFUSES /* calls would fail */
 };
 /* cert_pem NULL: no certificate, which no bundle trusts. */
-enum cs_publish_opinion cs_publish_judge(struct cs_json obj, const struct cs_publish_want *want, const char *cert_pem,
-    int64_t now_ms);
+enum cs_publish_opinion cs_publish_judge(
+    struct cs_json obj, const struct cs_publish_want *want, const char *cert_pem, int64_t now_ms);
 
 /* True when `have` has every member that `want` states: extra members of objects are overlooked, lists match one by one. */
 bool cs_publish_covers(struct cs_json have, struct cs_json want);

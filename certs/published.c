@@ -9,8 +9,8 @@
 #include "common/base/alloc.h"
 #include "common/kube/reflector.h"
 
-#define UNREADY_AFTER_MS 15000  /* trouble of an object that was right before (see cs_rotator_ready) */
-#define OWN_WRITE_SEEN_MS 5000  /* the watch should have shown our write by then */
+#define UNREADY_AFTER_MS 15000 /* trouble of an object that was right before (see cs_rotator_ready) */
+#define OWN_WRITE_SEEN_MS 5000 /* the watch should have shown our write by then */
 #define SEEN_MAX ((size_t)4 << 20)
 
 enum phase { IDLE, READING /* the Secret */, READ, PATCHING };
@@ -31,21 +31,21 @@ struct cs_published {
     char *bundle;
     bool dirty;
     enum shown shown;
-    int64_t ok_since_ms;  /* -1: not ok */
+    int64_t ok_since_ms; /* -1: not ok */
     int64_t bad_since_ms; /* -1: good */
-    bool was_good;        /* at any time */
-    bool was_equal;       /* to this bundle: a difference now is somebody else's doing */
+    bool was_good; /* at any time */
+    bool was_equal; /* to this bundle: a difference now is somebody else's doing */
 
     /* The write under way. */
     enum phase phase;
     uint64_t call;
-    uint64_t base_rv;    /* version that the write replaces */
+    uint64_t base_rv; /* version that the write replaces */
     uint64_t written_rv; /* our last write; until the watch shows it, `seen` is known to be old */
     int64_t written_ms;
     struct cs_pace pace;
     int64_t retry_at_ms; /* the server's wish */
     struct cs_error err; /* of the last attempt */
-    char trouble[384];     /* text of cs_published_trouble */
+    char trouble[384]; /* text of cs_published_trouble */
 };
 
 static int64_t now_ms(const struct cs_published *p)

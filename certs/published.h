@@ -22,7 +22,7 @@ struct cs_published_options {
     const struct cs_rotator_options *rotator; /* borrowed: client, loop, rand, log, metrics, Secret and Service names */
     const struct cs_gvr *gvr;
     const char *name;
-    bool mutating;        /* of a webhook configuration */
+    bool mutating; /* of a webhook configuration */
     const char *crd_path; /* not NULL: the CRD */
     void (*on_change)(void *ctx);
     /* The answer to a fresh read of the Secret. */

@@ -14,7 +14,7 @@
 #include "common/base/alloc.h"
 #include "common/kube/reflector.h"
 
-#define IDLE_STEP_MS 60000  /* a step at least so often: the wall clock may be set */
+#define IDLE_STEP_MS 60000 /* a step at least so often: the wall clock may be set */
 #define OFFER_AGAIN_MS 5000 /* after the server refused a pair */
 
 struct cs_rotator {
@@ -35,13 +35,13 @@ struct cs_rotator {
     bool synced;
     bool listed;
     int64_t secret_at_ms; /* monotonic: when we learned of this version */
-    unsigned jitter_pct;  /* drawn anew for each version */
+    unsigned jitter_pct; /* drawn anew for each version */
     struct cs_decision decision;
 
     /* The pair in the server. */
     struct cs_pem_pair served;
     struct cs_leaf_facts served_facts; /* against secret.bundle */
-    bool served_stale;                 /* served_facts are to be made anew */
+    bool served_stale; /* served_facts are to be made anew */
     int64_t offer_at_ms;
 
     /* The request for the Secret under way. */
@@ -211,8 +211,8 @@ static void serve(struct cs_rotator *r)
 {
     char until[CS_RFC3339_SIZE];
 
-    if (!r->decision.usable || (cs_streq(r->served.cert, r->secret.chain_pem) &&
-                                   cs_streq(r->served.key, r->secret.data.tls_key)))
+    if (!r->decision.usable ||
+        (cs_streq(r->served.cert, r->secret.chain_pem) && cs_streq(r->served.key, r->secret.data.tls_key)))
         return;
     if (mono(r) < r->offer_at_ms)
         return;
@@ -226,8 +226,8 @@ static void serve(struct cs_rotator *r)
     r->served_stale = true;
     refresh_served(r);
     cs_cert_metric_expiry(r->o.metrics, r->served_facts.until_ms);
-    cs_log_info(r->o.log, "serving a new certificate",
-        CS_KVS("until", cs_rfc3339_format(r->served_facts.until_ms, until)));
+    cs_log_info(
+        r->o.log, "serving a new certificate", CS_KVS("until", cs_rfc3339_format(r->served_facts.until_ms, until)));
 }
 
 /* ---- writing the Secret ---- */
@@ -372,8 +372,8 @@ static void why_no_pair(const struct cs_rotator *r, char *why, size_t size)
     if (r->names_err.kind != CS_ERR_NONE)
         snprintf(why, size, "webhook URL: %s", r->names_err.message);
     else if (!r->synced)
-        snprintf(why, size, "Secret %s/%s is being read%s%s", r->o.ns, r->o.secret, watch ? ": " : "",
-            watch ? watch : "");
+        snprintf(
+            why, size, "Secret %s/%s is being read%s%s", r->o.ns, r->o.secret, watch ? ": " : "", watch ? watch : "");
     else if (!r->exists)
         snprintf(why, size, "Secret %s/%s not found; re-apply the manifests", r->o.ns, r->o.secret);
     else if (r->err.kind != CS_ERR_NONE)

@@ -28,8 +28,8 @@
 struct cs_webhook_entry {
     bool mutating;
     const char *config; /* name of the MutatingWebhookConfiguration / ValidatingWebhookConfiguration */
-    const char *name;   /* "mcloneset.kb.io" */
-    const char *path;   /* "/mutate-apps-kruise-io-cloneset" */
+    const char *name; /* "mcloneset.kb.io" */
+    const char *path; /* "/mutate-apps-kruise-io-cloneset" */
     /*
      * JSON object with everything but name and clientConfig. Members stated here are kept right; what others add to our
      * entry beyond them (a namespaceSelector, the server's defaults) stays.
@@ -42,15 +42,15 @@ struct cs_rotator_options {
     const struct cs_client *client;
     struct cs_loop *loop;
     struct cs_rand *rand;
-    const struct cs_log *log;   /* may be NULL */
+    const struct cs_log *log; /* may be NULL */
     struct cs_metrics *metrics; /* may be NULL */
-    const char *ns;             /* namespace of the Secret and the Service */
-    const char *secret;         /* name of the Secret, shipped empty */
-    const char *service;        /* name of the Service: DNS names of the leaf */
-    uint16_t service_port;      /* 0: 443 */
-    const char *url;            /* "https://127.0.0.1:9443": clientConfig.url instead of the Service; or NULL */
-    int64_t ca_lifetime_ms;     /* 0: 10 years; raised to three leaf lifetimes */
-    int64_t leaf_lifetime_ms;   /* 0: 90 days; at least 15 s; renewed when 1/3 is left */
+    const char *ns; /* namespace of the Secret and the Service */
+    const char *secret; /* name of the Secret, shipped empty */
+    const char *service; /* name of the Service: DNS names of the leaf */
+    uint16_t service_port; /* 0: 443 */
+    const char *url; /* "https://127.0.0.1:9443": clientConfig.url instead of the Service; or NULL */
+    int64_t ca_lifetime_ms; /* 0: 10 years; raised to three leaf lifetimes */
+    int64_t leaf_lifetime_ms; /* 0: 90 days; at least 15 s; renewed when 1/3 is left */
     /*
      * How long a new CA must have stood in every configuration before a leaf of it is served: API servers learn of a
      * changed configuration by watch. 0: 10 s, less when the leaf lives for less than 5 minutes.
@@ -59,7 +59,7 @@ struct cs_rotator_options {
     bool manage_webhooks; /* D21: write the entries and keep caBundle right */
     const struct cs_webhook_entry *entries;
     unsigned n_entries;
-    const char *crd;      /* with manage_webhooks: CRD whose conversion (strategy Webhook) gets the bundle; or NULL */
+    const char *crd; /* with manage_webhooks: CRD whose conversion (strategy Webhook) gets the bundle; or NULL */
     const char *crd_path; /* NULL: "/convert" */
     /*
      * A pair to serve from now on (PEM, borrowed for the call): leaf followed by its CA. Returns false when the server

@@ -86,8 +86,7 @@ void cs_cert_secret_done(struct cs_cert_secret *s)
 static char *next_bundle(const struct cs_secret_next_in *in, const char *new_ca)
 {
     const struct cs_bundle_facts *b = &in->now->bundle;
-    const struct cs_leaf_facts *kept =
-        in->decision->leaf == CS_LEAF_RESTORE ? in->served_facts : &in->now->leaf;
+    const struct cs_leaf_facts *kept = in->decision->leaf == CS_LEAF_RESTORE ? in->served_facts : &in->now->leaf;
     cs_autostrbuf sb = CS_STRBUF_INIT;
 
     if (new_ca)
@@ -102,8 +101,8 @@ static char *next_bundle(const struct cs_secret_next_in *in, const char *new_ca)
 }
 
 /* The certificate and key to store as tls.*. `ca` is the signer of a new one. */
-static bool next_leaf(const struct cs_secret_next_in *in, const struct cs_pem_pair *ca, struct cs_secret_data *out,
-    struct cs_error *err)
+static bool next_leaf(
+    const struct cs_secret_next_in *in, const struct cs_pem_pair *ca, struct cs_secret_data *out, struct cs_error *err)
 {
     cs_auto_pem_pair made = {0};
 

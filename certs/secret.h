@@ -28,7 +28,7 @@ struct cs_cert_secret {
     struct cs_bundle_facts bundle;
     struct cs_leaf_facts leaf;
     char *bundle_pem; /* the bundle's CA certificates, clean: what gets published; NULL when there is none */
-    char *chain_pem;  /* leaf and its CA, clean: what gets served; NULL when the pair is unusable */
+    char *chain_pem; /* leaf and its CA, clean: what gets served; NULL when the pair is unusable */
 };
 /* False, with nothing to free, when obj has no resourceVersion. */
 bool cs_cert_secret_read(struct cs_json obj, const struct cs_cert_names *names, struct cs_cert_secret *ret);

@@ -507,12 +507,15 @@ static bool inplace_body(const struct cs_inplace_body *b, bool apply, struct cs_
     CS_CLEANUP(images_done) struct images im = {.n = 0};
     cs_autostrbuf meta = CS_STRBUF_INIT;
     char ts[CS_RFC3339_SIZE];
+    char updated[CS_RFC3339_SIZE];
     struct cs_jw w;
     bool ok = parse_templates(b, docs, t, err) && images_of_templates(t[0], t[1], &im);
 
     (void)cs_rfc3339_format(b->now_ms, ts);
+    /* Timestamps hold whole seconds: rounded up where a grace period counts from it, so that it is never cut short. */
+    (void)cs_rfc3339_format(apply ? b->now_ms : b->now_ms + 999, updated);
     if (ok) {
-        const struct state_text st = {b->to->meta.name, ts, apply ? ts : NULL, im.n > 0};
+        const struct state_text st = {b->to->meta.name, updated, apply ? ts : NULL, im.n > 0};
         cs_autofree char *state = state_json(b->pod, &im, &st);
 
         metadata_patch(t[0], t[1], &meta);

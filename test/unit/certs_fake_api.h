@@ -27,7 +27,7 @@ struct fake_event {
     uint64_t rv;
     int64_t at_ms;
     const char *type; /* "ADDED", "MODIFIED", "DELETED" */
-    char *text;       /* the object */
+    char *text; /* the object */
 };
 
 struct fake_api {
@@ -36,9 +36,9 @@ struct fake_api {
     struct cs_loop loop;
     struct cs_rand rand;
     int64_t max_delay_ms; /* of each leg of a request, and of each watch event */
-    unsigned fault_pct;   /* of requests and of watch events */
+    unsigned fault_pct; /* of requests and of watch events */
     bool forbid[FAKE_OBJECTS]; /* patches get 403 */
-    bool stall;                /* watches are silent behind their list */
+    bool stall; /* watches are silent behind their list */
     struct cs_jtree *objects[FAKE_OBJECTS]; /* NULL: does not exist */
     uint64_t rv;
     struct fake_event *log;
@@ -71,11 +71,11 @@ struct fake_op {
     struct cs_timer timer;
     int64_t started_ms;
     bool cancelled;
-    bool acted;             /* request: took effect, its answer is on the way; stream: the list was sent */
-    struct cs_error err;    /* of the answer */
+    bool acted; /* request: took effect, its answer is on the way; stream: the list was sent */
+    struct cs_error err; /* of the answer */
     struct cs_strbuf reply; /* body of the answer */
-    bool initial;           /* stream: begins with a list */
-    size_t cursor;          /* stream: events before were delivered */
+    bool initial; /* stream: begins with a list */
+    size_t cursor; /* stream: events before were delivered */
 };
 
 /* ---- objects ---- */
@@ -101,7 +101,8 @@ static inline void fake_wake_streams(struct fake_api *api)
 {
     for (struct fake_op *op = api->ops; op; op = op->next) {
         if (op->on_chunk && op->acted && !cs_timer_armed(&op->timer))
-            cs_timer_arm_in(&api->loop, &op->timer, (int64_t)cs_rand_below(&api->rand, (uint64_t)api->max_delay_ms + 1));
+            cs_timer_arm_in(
+                &api->loop, &op->timer, (int64_t)cs_rand_below(&api->rand, (uint64_t)api->max_delay_ms + 1));
     }
 }
 
@@ -281,10 +282,9 @@ static inline void fake_send_list(struct fake_op *op)
 {
     struct fake_api *api = op->api;
     cs_autofree char *text = api->objects[op->object] ? fake_print(api->objects[op->object]) : NULL;
-    cs_autofree char *mark =
-        cs_xasprintf("{\"metadata\":{\"resourceVersion\":\"%" PRIu64
-                     "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}",
-            api->rv);
+    cs_autofree char *mark = cs_xasprintf("{\"metadata\":{\"resourceVersion\":\"%" PRIu64
+                                          "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}",
+        api->rv);
 
     op->cursor = api->len;
     if (text)
@@ -358,8 +358,8 @@ static inline uint64_t fake_call(void *self, const struct cs_call *call, cs_repl
     return op->id;
 }
 
-static inline uint64_t fake_stream(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end,
-    void *ctx)
+static inline uint64_t fake_stream(
+    void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx)
 {
     struct fake_op *op = fake_new_op(self, call);
     const char *from = strstr(call->query, "resourceVersion=");

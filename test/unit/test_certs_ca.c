@@ -244,8 +244,16 @@ static void unreadable_text_is_a_fact(void **state)
     const struct {
         const char *cert, *key;
     } rows[] = {
-        {NULL, NULL}, {"", ""}, {leaf.cert, NULL}, {NULL, leaf.key}, {"hello", "world"}, {leaf.key, leaf.cert},
-        {cut, leaf.key}, {leaf.cert, ca.key}, {leaf.cert, other.key}, {leaf.cert, encrypted},
+        {NULL, NULL},
+        {"", ""},
+        {leaf.cert, NULL},
+        {NULL, leaf.key},
+        {"hello", "world"},
+        {leaf.key, leaf.cert},
+        {cut, leaf.key},
+        {leaf.cert, ca.key},
+        {leaf.cert, other.key},
+        {leaf.cert, encrypted},
         {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", leaf.key},
         {leaf.cert, "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"},
     };
@@ -269,7 +277,8 @@ static void a_forged_leaf_has_no_signer(void **state)
     CS_CLEANUP(cs_bundle_facts_done) struct cs_bundle_facts b = {0};
     const char *begin = strchr(leaf.cert, '\n') + 1;
     size_t at = (size_t)(begin - leaf.cert);
-    size_t end = (size_t)(strchr(strstr(leaf.cert, "-----END"), '-') - leaf.cert) - 4; /* the last letters may be padding */
+    size_t end =
+        (size_t)(strchr(strstr(leaf.cert, "-----END"), '-') - leaf.cert) - 4; /* the last letters may be padding */
 
     (void)state;
     cs_inspect_bundle(ca.cert, ca.key, &b);

@@ -65,10 +65,11 @@ static const struct row rows[] = {
         .leaf = CS_LEAF_MAKE, .keep = 1, .unusable = true},
     {"half-filled: CA's key gone, the leaf goes on", .cas = {{1, 300}}, .no_key = true, .stored = {LEAF, 0, 1, 30},
         .does = WRITE_CA, .leaf = CS_LEAF_KEEP, .keep = 1},
-    {"half-filled: ca.crt gone, the leaf brings its CA along", .stored = {LEAF, CS_SIGNER_CHAIN, 1, 30, .trusted = true},
-        .does = WRITE_CA, .leaf = CS_LEAF_KEEP, .chain = true},
-    {"half-filled: ca.crt gone, and nobody trusts what is in the leaf's file",
-        .stored = {LEAF, CS_SIGNER_CHAIN, 1, 30}, .does = WRITE_CA, .leaf = CS_LEAF_MAKE, .unusable = true},
+    {"half-filled: ca.crt gone, the leaf brings its CA along",
+        .stored = {LEAF, CS_SIGNER_CHAIN, 1, 30, .trusted = true}, .does = WRITE_CA, .leaf = CS_LEAF_KEEP,
+        .chain = true},
+    {"half-filled: ca.crt gone, and nobody trusts what is in the leaf's file", .stored = {LEAF, CS_SIGNER_CHAIN, 1, 30},
+        .does = WRITE_CA, .leaf = CS_LEAF_MAKE, .unusable = true},
     {"half-filled: ca.crt holds another CA, configurations still the leaf's", .cas = {{1, 300}},
         .stored = {LEAF, CS_SIGNER_CHAIN, 1, 30, .trusted = true}, .does = WRITE, .leaf = CS_LEAF_KEEP, .keep = 1,
         .chain = true},
@@ -103,8 +104,8 @@ static const struct row rows[] = {
     {"an expired CA leaves nothing to overlap with", .cas = {{301, 300}}, .stored = {LEAF, 0, 1, 30}, .does = WRITE_CA,
         .leaf = CS_LEAF_MAKE, .unusable = true},
 
-    {"a joined CA that is not in every configuration yet", .cas = {{0.01, 300}, {201, 300}},
-        .stored = {LEAF, 1, 1, 30}, .does = NOTHING},
+    {"a joined CA that is not in every configuration yet", .cas = {{0.01, 300}, {201, 300}}, .stored = {LEAF, 1, 1, 30},
+        .does = NOTHING},
     {"… read back a moment ago", .cas = {{0.01, 300}, {201, 300}}, .stored = {LEAF, 1, 1, 30},
         .confirmed_ms = 9 * SECOND, .does = NOTHING},
     {"… read back long enough ago: now the leaf", .cas = {{0.01, 300}, {201, 300}}, .stored = {LEAF, 1, 1, 30},
@@ -118,8 +119,8 @@ static const struct row rows[] = {
     {"nobody reads back: a twelfth of a leaf's life will do", .cas = {{2.6, 300}, {201, 300}},
         .stored = {LEAF, 1, 3, 30}, .blind = true, .does = WRITE, .leaf = CS_LEAF_MAKE, .keep = 3},
 
-    {"the old CA stays while a leaf of it may be served", .cas = {{29.9, 300}, {231, 300}},
-        .stored = {LEAF, 0, 10, 30}, .confirmed_ms = DAY, .does = NOTHING},
+    {"the old CA stays while a leaf of it may be served", .cas = {{29.9, 300}, {231, 300}}, .stored = {LEAF, 0, 10, 30},
+        .confirmed_ms = DAY, .does = NOTHING},
     {"the old CA leaves when all leaves of it have expired", .cas = {{30.1, 300}, {231, 300}},
         .stored = {LEAF, 0, 10, 30}, .confirmed_ms = DAY, .does = WRITE, .leaf = CS_LEAF_KEEP, .keep = 1},
     {"… but not while the leaf is so new that a replica may lack it", .cas = {{30.1, 300}, {231, 300}},
@@ -136,10 +137,10 @@ static const struct row rows[] = {
     {"… or it has expired", .served = {LEAF, CS_SIGNER_CHAIN, 31, 30, .trusted = true}, .does = WRITE_CA,
         .leaf = CS_LEAF_MAKE, .unusable = true},
     {"a broken leaf in the overlap is restored, not made: its CA may not be published yet",
-        .cas = {{0.01, 300}, {201, 300}}, .stored = {BROKEN_LEAF, 1, 1, 30}, .served = {LEAF, 1, 1, 30, .trusted = true},
-        .does = WRITE, .leaf = CS_LEAF_RESTORE, .keep = 3, .unusable = true},
-    {"nothing to restore from, but some replica may have served",  .published = true, .does = NOTHING,
+        .cas = {{0.01, 300}, {201, 300}}, .stored = {BROKEN_LEAF, 1, 1, 30},
+        .served = {LEAF, 1, 1, 30, .trusted = true}, .does = WRITE, .leaf = CS_LEAF_RESTORE, .keep = 3,
         .unusable = true},
+    {"nothing to restore from, but some replica may have served", .published = true, .does = NOTHING, .unusable = true},
     {"… none came forward", .published = true, .known_ms = 10 * SECOND, .does = WRITE_CA, .leaf = CS_LEAF_MAKE,
         .unusable = true},
     {"an expired leaf is nothing that another replica could mend", .cas = {{40, 300}}, .stored = {LEAF, 0, 31, 30},
@@ -313,12 +314,12 @@ struct m_config {
     bool foreign; /* written by somebody else */
 };
 struct m_replica {
-    int secret;           /* version seen; -1: none yet */
+    int secret; /* version seen; -1: none yet */
     int64_t secret_at;
-    int config[CONFIGS];  /* versions seen; -1 */
-    int served;           /* leaf */
+    int config[CONFIGS]; /* versions seen; -1 */
+    int served; /* leaf */
     int64_t ok_since[CONFIGS];
-    int ok_for[CONFIGS];  /* version of the Secret that ok_since is about */
+    int ok_for[CONFIGS]; /* version of the Secret that ok_since is about */
     /* requests under way */
     int publish_base[CONFIGS]; /* -1: none */
     int publish_bundle[CONFIGS];

@@ -21,7 +21,8 @@
 
 static const struct cs_webhook_entry entries[] = {
     {true, "mutating", "mcloneset.kb.io", "/mutate",
-        "{\"failurePolicy\":\"Fail\",\"rules\":[{\"apiGroups\":[\"apps.kruise.io\"],\"operations\":[\"CREATE\",\"UPDATE\"]}]}"},
+        "{\"failurePolicy\":\"Fail\",\"rules\":[{\"apiGroups\":[\"apps.kruise.io\"],\"operations\":[\"CREATE\","
+        "\"UPDATE\"]}]}"},
     {false, "validating", "vcloneset.kb.io", "/validate", "{\"failurePolicy\":\"Fail\"}"},
     {true, "mutating", "minstance.kb.io", "/mutate-instance-id", "{\"failurePolicy\":\"Ignore\"}"},
     {true, "another", "x.kb.io", "/x", "{}"},
@@ -40,7 +41,7 @@ static struct cs_publish_want want_service(void)
 }
 
 #define CC(path)                                                                                                       \
-    "\"clientConfig\":{\"caBundle\":\"" CA64                                                                             \
+    "\"clientConfig\":{\"caBundle\":\"" CA64                                                                           \
     "\",\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\",\"path\":\"" path "\",\"port\":443}}"
 #define RULES "\"rules\":[{\"apiGroups\":[\"apps.kruise.io\"],\"operations\":[\"CREATE\",\"UPDATE\"]}]"
 #define DEFAULTED_RULES                                                                                                \
@@ -75,8 +76,9 @@ static void configurations_are_compared_and_mended(void **state)
         {"order does not matter", CONFIG(OURS2 "," OURS1), CS_PUBLISH_EQUAL, NULL},
         {"entries of others do not matter", CONFIG(OURS2 "," FOREIGN "," OURS1), CS_PUBLISH_EQUAL, NULL},
         {"with the server's defaults",
-            CONFIG("{\"name\":\"mcloneset.kb.io\"," CC("/mutate") ",\"failurePolicy\":\"Fail\"," DEFAULTED_RULES
-                   ",\"matchPolicy\":\"Equivalent\",\"timeoutSeconds\":10}," OURS2),
+            CONFIG("{\"name\":\"mcloneset.kb.io\"," CC(
+                "/mutate") ",\"failurePolicy\":\"Fail\"," DEFAULTED_RULES
+                           ",\"matchPolicy\":\"Equivalent\",\"timeoutSeconds\":10}," OURS2),
             CS_PUBLISH_EQUAL, NULL},
         {"one of ours was removed: it comes back at the end", CONFIG(OURS2 "," FOREIGN), CS_PUBLISH_DIFFERS,
             PATCH(OURS2 "," FOREIGN "," OURS1)},
@@ -85,18 +87,21 @@ static void configurations_are_compared_and_mended(void **state)
                    "\"sys\",\"name\":\"hooks\",\"path\":\"/mutate\",\"port\":443}},\"failurePolicy\":\"Fail\"," RULES
                    ",\"namespaceSelector\":{\"matchLabels\":{ \"a\":\"b\"}}}," OURS2 "," FOREIGN),
             CS_PUBLISH_DIFFERS,
-            PATCH("{\"name\":\"mcloneset.kb.io\"," CC("/mutate") ",\"failurePolicy\":\"Fail\"," RULES
-                  ",\"namespaceSelector\":{\"matchLabels\":{ \"a\":\"b\"}}}," OURS2 "," FOREIGN)},
+            PATCH("{\"name\":\"mcloneset.kb.io\"," CC(
+                "/mutate") ",\"failurePolicy\":\"Fail\"," RULES
+                           ",\"namespaceSelector\":{\"matchLabels\":{ \"a\":\"b\"}}}," OURS2 "," FOREIGN)},
         {"caBundle removed",
-            CONFIG("{\"name\":\"minstance.kb.io\",\"clientConfig\":{\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\","
-                   "\"path\":\"/mutate-instance-id\",\"port\":443}},\"failurePolicy\":\"Ignore\"}," OURS1),
+            CONFIG(
+                "{\"name\":\"minstance.kb.io\",\"clientConfig\":{\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\","
+                "\"path\":\"/mutate-instance-id\",\"port\":443}},\"failurePolicy\":\"Ignore\"}," OURS1),
             CS_PUBLISH_DIFFERS, PATCH(OURS2 "," OURS1)},
         {"failurePolicy changed",
             CONFIG("{\"name\":\"minstance.kb.io\"," CC("/mutate-instance-id") ",\"failurePolicy\":\"Fail\"}," OURS1),
             CS_PUBLISH_DIFFERS, PATCH(OURS2 "," OURS1)},
         {"a rule more",
-            CONFIG("{\"name\":\"mcloneset.kb.io\"," CC("/mutate") ",\"failurePolicy\":\"Fail\",\"rules\":[{\"apiGroups\":"
-                   "[\"apps.kruise.io\"],\"operations\":[\"CREATE\",\"UPDATE\"]},{}]}," OURS2),
+            CONFIG("{\"name\":\"mcloneset.kb.io\"," CC(
+                "/mutate") ",\"failurePolicy\":\"Fail\",\"rules\":[{\"apiGroups\":"
+                           "[\"apps.kruise.io\"],\"operations\":[\"CREATE\",\"UPDATE\"]},{}]}," OURS2),
             CS_PUBLISH_DIFFERS, PATCH(OURS1 "," OURS2)},
         {"opted out, wrong as it is",
             "{\"metadata\":{\"resourceVersion\":\"77\",\"annotations\":{\"" CS_ANNO_MANAGE_WEBHOOKS
@@ -144,8 +149,8 @@ static void only_entries_of_this_object_are_written(void **state)
     want.mutating = false;
     want.config = "validating";
     assert_int_equal(compare("{" META "}", &want, &patch), CS_PUBLISH_DIFFERS);
-    assert_string_equal(cs_strbuf_str(&patch),
-        PATCH("{\"name\":\"vcloneset.kb.io\"," CC("/validate") ",\"failurePolicy\":\"Fail\"}"));
+    assert_string_equal(
+        cs_strbuf_str(&patch), PATCH("{\"name\":\"vcloneset.kb.io\"," CC("/validate") ",\"failurePolicy\":\"Fail\"}"));
 }
 
 static void the_crds_conversion_is_mended(void **state)
@@ -161,7 +166,8 @@ static void the_crds_conversion_is_mended(void **state)
         {"nothing said", "{" META "}", NULL, CS_PUBLISH_UNUSED, ""},
         {"as it should be", CRD(CONVERSION(CC("/convert"))), NULL, CS_PUBLISH_EQUAL, ""},
         {"as shipped, without bundle",
-            CRD(CONVERSION("\"clientConfig\":{\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\",\"path\":\"/convert\"}}")),
+            CRD(CONVERSION(
+                "\"clientConfig\":{\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\",\"path\":\"/convert\"}}")),
             NULL, CS_PUBLISH_DIFFERS,
             "{\"metadata\":{\"resourceVersion\":\"77\"},\"spec\":{\"conversion\":{\"webhook\":{\"clientConfig\":{"
             "\"caBundle\":\"" CA64 "\",\"service\":{\"namespace\":\"sys\",\"name\":\"hooks\",\"path\":\"/convert\","
@@ -222,10 +228,10 @@ static void covers_overlooks_what_is_not_stated(void **state)
 static enum cs_publish_opinion judge(const char *bundle64, const char *annotations, const char *cert)
 {
     struct cs_publish_want want = want_service();
-    cs_autofree char *text =
-        cs_xasprintf("{\"metadata\":{\"annotations\":%s},\"webhooks\":[{\"name\":\"other\",\"clientConfig\":{\"caBundle\":"
-                     "\"Cg==\"}},{\"name\":\"mcloneset.kb.io\",\"clientConfig\":{%s%s%s}}]}",
-            annotations, bundle64 ? "\"caBundle\":\"" : "", bundle64 ? bundle64 : "", bundle64 ? "\"" : "");
+    cs_autofree char *text = cs_xasprintf(
+        "{\"metadata\":{\"annotations\":%s},\"webhooks\":[{\"name\":\"other\",\"clientConfig\":{\"caBundle\":"
+        "\"Cg==\"}},{\"name\":\"mcloneset.kb.io\",\"clientConfig\":{%s%s%s}}]}",
+        annotations, bundle64 ? "\"caBundle\":\"" : "", bundle64 ? bundle64 : "", bundle64 ? "\"" : "");
     cs_autojdoc doc = {0};
 
     assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL));
@@ -256,7 +262,8 @@ static void bundles_are_judged_as_a_client_would(void **state)
 static void trimming_changes_no_verdict(void **state)
 {
     static const char *const configs[] = {
-        "{\"kind\":\"x\",\"metadata\":{\"name\":\"mutating\",\"resourceVersion\":\"77\",\"managedFields\":[{}],\"annotations\":"
+        "{\"kind\":\"x\",\"metadata\":{\"name\":\"mutating\",\"resourceVersion\":\"77\",\"managedFields\":[{}],"
+        "\"annotations\":"
         "{\"" CS_ANNO_MANAGE_WEBHOOKS "\":\"false\"}}}",
         CONFIG(OURS1 "," OURS2),
         CONFIG(OURS2 "," FOREIGN),

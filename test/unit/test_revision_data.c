@@ -291,6 +291,8 @@ static void other_templates_are_kept_as_written_and_say_why(void **state)
     } rows[] = {
         {CONTAINER(",'imagee':'x'"), "spec.template.spec.containers[0].imagee: unknown member"},
         {"{'other':1}", "spec.template.other: unknown member"},
+        {"{'a<b':'<&>'}", "spec.template.a<b: unknown member"},
+        {SPEC("'priority':-0"), "spec.template.spec.priority: number is too large or not written as a plain integer"},
         {SPEC("'hostnameOverride':'h'"),
             "spec.template.spec.hostnameOverride: unknown member"}, /* newer than the peer */
         {CONTAINER(",'env':[{'name':'A','value':''}]"),
