@@ -38,12 +38,14 @@ WEBHOOK_SRC    := $(filter-out webhook/main.c,$(wildcard webhook/*.c))
 CONTROLLER_SRC := $(filter-out controller/main.c,$(wildcard controller/*.c controller/*/*.c))
 SIM_SRC        := $(wildcard test/sim/*.c)
 UNIT_SRC       := $(wildcard test/unit/test_*.c)
+UNIT_HELP_SRC  := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c)) # fixtures that several of them use
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON_LIB     := $(BUILD)/libcommon.a
 CERTS_LIB      := $(BUILD)/libcerts.a
 WEBHOOK_LIB    := $(BUILD)/libwebhook.a
 CONTROLLER_LIB := $(BUILD)/libcontroller.a
+UNIT_HELP_LIB  := $(BUILD)/libunithelp.a
 PROGRAMS       := $(BUILD)/cloneset-webhook $(BUILD)/cloneset-controller
 UNIT_TESTS     := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(UNIT_SRC))
 
@@ -68,6 +70,7 @@ $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(CERTS_LIB): $(call obj,$(CERTS_SRC))
 $(WEBHOOK_LIB): $(call obj,$(WEBHOOK_SRC))
 $(CONTROLLER_LIB): $(call obj,$(CONTROLLER_SRC))
+$(UNIT_HELP_LIB): $(call obj,$(UNIT_HELP_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -77,7 +80,7 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(CONTROLLER_LIB) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
+$(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(UNIT_HELP_LIB) $(CONTROLLER_LIB) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 

@@ -51,5 +51,5 @@ void cs_cert_metric_expiry(struct cs_metrics *m, int64_t until_ms)
         .type = CS_METRIC_GAUGE,
     };
 
-    cs_metric_set(cs_metric_get(m, &desc), (double)(until_ms / 1000), NULL);
+    cs_metric_set(cs_metric_get(m, &desc), (double)until_ms / 1000, NULL);
 }

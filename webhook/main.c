@@ -155,37 +155,41 @@ static bool start_server(struct app *a, struct cs_error *err)
     cs_autofree char *ca = NULL;
 
     if (a->o.client_ca_file[0] != '\0' && !cs_file_read(a->o.client_ca_file, MAX_CA_FILE, &ca, NULL, err))
-        return false;
+        return cs_error_prefix(err, "--client-ca-file");
     a->router = cs_router_new((unsigned)a->o.threads, a->metrics, &a->log);
-    return cs_http_server_new(
-        &(struct cs_http_options){
-            .bind_address = a->o.bind_address,
-            .tls = true,
-            .threads = (unsigned)a->o.threads,
-            .max_body = CS_WEBHOOK_MAX_BODY,
-            .max_body_total = 4 * CS_WEBHOOK_MAX_BODY,
-            .max_connections = (unsigned)a->o.max_connections,
-            .client_ca_pem = ca,
-            .handler = &cs_router_handle,
-            .refusal = &cs_router_refuse,
-            .ctx = a->router,
-            .log = &a->log,
-        },
-        &a->server, err);
+    if (cs_http_server_new(
+            &(struct cs_http_options){
+                .bind_address = a->o.bind_address,
+                .tls = true,
+                .threads = (unsigned)a->o.threads,
+                .max_body = CS_WEBHOOK_MAX_BODY,
+                .max_body_total = 4 * CS_WEBHOOK_MAX_BODY,
+                .max_connections = (unsigned)a->o.max_connections,
+                .client_ca_pem = ca,
+                .handler = &cs_router_handle,
+                .refusal = &cs_router_refuse,
+                .ctx = a->router,
+                .log = &a->log,
+            },
+            &a->server, err))
+        return true;
+    return cs_error_prefix(err, "admission port");
 }
 
 static bool start_probes(struct app *a, struct cs_error *err)
 {
-    return cs_probes_new(
-        &(struct cs_probes_options){
-            .health_address = a->o.health_address,
-            .metrics_address = a->o.metrics_address,
-            .metrics = a->metrics,
-            .ready = &is_ready,
-            .ctx = a,
-            .log = &a->log,
-        },
-        &a->probes, err);
+    if (cs_probes_new(
+            &(struct cs_probes_options){
+                .health_address = a->o.health_address,
+                .metrics_address = a->o.metrics_address,
+                .metrics = a->metrics,
+                .ready = &is_ready,
+                .ctx = a,
+                .log = &a->log,
+            },
+            &a->probes, err))
+        return true;
+    return cs_error_prefix(err, "probe ports");
 }
 
 /* ---- signals ---- */

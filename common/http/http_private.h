@@ -59,7 +59,7 @@ struct cs_http_conn {
 
 #define CS_HTTP_NEWCOMER_S 10
 #define CS_HTTP_BODY_MS 30000
-#define CS_HTTP_KEEP_BUFFER ((size_t)64 << 10) /* buffers up to here stay with the connection */
+#define CS_HTTP_KEEP_BUFFER ((size_t)16 << 10) /* buffers up to here stay with the connection */
 #define CS_HTTP_MAX_ANSWER ((size_t)64 << 20)
 
 int64_t cs_http_now_ms(void);

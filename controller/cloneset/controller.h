@@ -98,8 +98,6 @@ void cs_run_eventf(struct cs_controller *c, struct cs_set_run *r, bool warning, 
     __attribute__((format(printf, 5, 6)));
 /* Ends a pass or an answer: queue again when there is something to do. */
 void cs_run_wake(struct cs_set_run *r);
-/* Frees a run whose set is gone and that nothing waits for. */
-void cs_run_release(struct cs_set_run *r);
 
 /* status_writer.c, pure: the merge patch, or false when nothing differs. */
 struct cs_status_input {

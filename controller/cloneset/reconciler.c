@@ -38,23 +38,6 @@ struct cs_set_run *cs_run_of(struct cs_controller *c, struct cs_set_entry *se)
     return r;
 }
 
-void cs_run_release(struct cs_set_run *r)
-{
-    struct cs_set_entry *se = r->se;
-    struct cs_controller *c = r->c;
-
-    if (se->set || r->inflight > 0)
-        return;
-    for (int k = 0; k < CS_K_COUNT; k++)
-        if (se->entries[k].n > 0)
-            return;
-    cs_recorder_forget(c->recorder, se->uid);
-    cs_work_done(&r->work);
-    se->run = NULL;
-    free(r);
-    cs_store_collect(&c->store, se);
-}
-
 void cs_run_event(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *message)
 {
     const struct cs_cloneset *set = r->se->set;
@@ -116,7 +99,7 @@ void cs_run_wake(struct cs_set_run *r)
     int64_t at = r->passed_at_ms + pace_ms(r);
 
     if (!r->se->set) {
-        cs_run_release(r);
+        cs_store_collect(&r->c->store, r->se);
         return;
     }
     if (at < r->not_before_ms)
@@ -148,7 +131,7 @@ void cs_reconcile(struct cs_controller *c, struct cs_set_run *r)
     int64_t now = cs_loop_now_ms(c->o.loop);
 
     if (!r->se->set) {
-        cs_run_release(r);
+        cs_store_collect(&r->c->store, r->se);
         return;
     }
     if (now < r->not_before_ms) {
@@ -196,17 +179,20 @@ static void on_change(void *ctx, struct cs_set_entry *se)
         cs_run_wake(cs_run_of(c, se));
 }
 
-static void on_set_gone(void *ctx, struct cs_set_entry *se)
+static bool on_set_gone(void *ctx, struct cs_set_entry *se)
 {
     struct cs_set_run *r = se->run;
 
     (void)ctx;
-    if (!r || r->inflight > 0)
-        return;
+    if (!r)
+        return true;
+    if (r->inflight > 0)
+        return false; /* the end of the last request asks again */
     cs_recorder_forget(r->c->recorder, se->uid);
     cs_work_done(&r->work);
     se->run = NULL;
     free(r);
+    return true;
 }
 
 static void relist_all(struct cs_controller *c)
@@ -374,4 +360,5 @@ void cs_controller_step(struct cs_controller *c)
             break;
         cs_reconcile(c, (struct cs_set_run *)((char *)w - offsetof(struct cs_set_run, work)));
     }
+    cs_store_sweep(&c->store);
 }

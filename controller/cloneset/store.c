@@ -91,17 +91,29 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     free(se);
 }
 
-void cs_store_collect(struct cs_store *s, struct cs_set_entry *se)
+void cs_store_collect(struct cs_store *s, const struct cs_set_entry *se)
 {
-    if (se->set)
+    if (!se->set)
+        s->sweep_due = true;
+}
+
+void cs_store_sweep(struct cs_store *s)
+{
+    struct cs_set_entry *se;
+    struct cs_set_entry *tmp;
+
+    if (!s->sweep_due)
         return;
-    for (int k = 0; k < CS_K_COUNT; k++)
-        if (se->entries[k].n > 0)
-            return;
-    if (s->hooks.on_set_gone)
-        s->hooks.on_set_gone(s->hooks.ctx, se);
-    if (!se->run)
-        free_set(s, se);
+    s->sweep_due = false;
+    HASH_ITER(hh, s->sets, se, tmp)
+    {
+        bool used = se->set != NULL;
+
+        for (int k = 0; k < CS_K_COUNT; k++)
+            used = used || se->entries[k].n > 0;
+        if (!used && (!s->hooks.on_set_gone || s->hooks.on_set_gone(s->hooks.ctx, se)))
+            free_set(s, se);
+    }
 }
 
 static void changed(struct cs_store *s, struct cs_set_entry *se)

@@ -66,7 +66,7 @@ struct cs_set_entry {
 
 struct cs_store_hooks {
     void (*on_change)(void *ctx, struct cs_set_entry *s);  /* something of the set changed */
-    void (*on_set_gone)(void *ctx, struct cs_set_entry *s); /* about to be freed */
+    bool (*on_set_gone)(void *ctx, struct cs_set_entry *s); /* about to be freed; false: not yet, a request is under way */
     void (*on_restored)(void *ctx, enum cs_kind k);         /* D5c: a list older than the store */
     void *ctx;
 };
@@ -79,6 +79,7 @@ struct cs_store {
     uint64_t high_rv[CS_K_COUNT];  /* newest version seen */
     uint64_t begin_rv[CS_K_COUNT]; /* the same when the list under way began */
     struct cs_store_hooks hooks;
+    bool sweep_due;
 };
 
 void cs_store_init(struct cs_store *s, const struct cs_store_hooks *hooks);
@@ -101,8 +102,12 @@ struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_
 /* The request on an entry has ended: idle again, or dropped when there is no object. */
 void cs_store_settle(struct cs_store *s, struct cs_entry *e);
 struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid);
-/* Frees a set entry that nothing refers to any more. */
-void cs_store_collect(struct cs_store *s, struct cs_set_entry *se);
+/*
+ * Set entries are freed only by cs_store_sweep, which is called when nothing holds one; cs_store_collect says that there may be
+ * something to free.
+ */
+void cs_store_collect(struct cs_store *s, const struct cs_set_entry *se);
+void cs_store_sweep(struct cs_store *s);
 
 void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id);
 void cs_set_absent_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);

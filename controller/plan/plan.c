@@ -388,12 +388,32 @@ static void order_actions(struct cs_plan *p)
     p->cap = p->n;
 }
 
+/*
+ * Admission refuses these (spec §3.2 rules 3 to 7); without it they would make Pods without end, each released as soon as
+ * it is there.
+ */
+static bool selector_usable(struct cs_planner *pl)
+{
+    const struct cs_cloneset *set = pl->o->set;
+    const char *wrong = NULL;
+
+    if (!set->spec.selector.present || cs_selector_empty(&set->spec.selector))
+        wrong = "spec.selector is empty";
+    else if (!cs_selector_valid(&set->spec.selector))
+        wrong = "spec.selector is not valid";
+    else if (!cs_selector_matches(&set->spec.selector, &set->template_labels))
+        wrong = "spec.selector does not match spec.template.metadata.labels";
+    if (wrong)
+        cs_plan_note(pl, true, "InvalidSpec", wrong, "%s: nothing is done for this CloneSet until that is mended", wrong);
+    return !wrong;
+}
+
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
 {
     struct cs_planner pl = {.o = o, .p = ret, .has_claims = o->set->n_vcts > 0};
 
     *ret = (struct cs_plan){0};
-    if (!cs_selector_valid(&o->set->spec.selector) || o->set->meta.deleted_ms != 0)
+    if (o->set->meta.deleted_ms != 0 || !selector_usable(&pl))
         return;
     if (!cs_plan_revisions(&pl))
         return;

@@ -139,6 +139,16 @@ static inline struct rt_request *rt_oldest(const struct rt_fake *f)
     return NULL;
 }
 
+/* The same where there must be one. */
+static inline struct rt_request *rt_expect(const struct rt_fake *f)
+{
+    struct rt_request *q = rt_oldest(f);
+
+    if (!q)
+        abort();
+    return q;
+}
+
 /* Answers with what a server sends; status 0: no answer came in time. */
 static inline void rt_answer(struct rt_request *q, int status, const char *body)
 {

@@ -114,9 +114,8 @@ static void reply_with(struct world *w, struct rt_request *q, int status)
 
 static void serve_one(struct world *w)
 {
-    struct rt_request *q = rt_oldest(&w->api);
+    struct rt_request *q = rt_expect(&w->api);
 
-    assert_non_null(q);
     reply_with(w, q, take_effect(w, q));
 }
 
@@ -416,8 +415,7 @@ static void a_release_waits_for_the_renewal_under_way(void **state)
         cs_leader_start(w->a.leader);
         run(w, 0);
         rt_pass(&w->api, 2000);
-        struct rt_request *q = rt_oldest(&w->api);
-        assert_non_null(q);
+        struct rt_request *q = rt_expect(&w->api);
         cs_leader_release(w->a.leader, on_released, &w->a);
         assert_int_equal(rt_count_open(&w->api), 1);
         if (answers[i] != 503)
@@ -429,6 +427,19 @@ static void a_release_waits_for_the_renewal_under_way(void **state)
         teardown(&inner);
     }
     (void)state;
+}
+
+static void a_release_that_conflicts_is_tried_again(void **state)
+{
+    struct world *w = *state;
+
+    cs_leader_start(w->a.leader);
+    run(w, 0);
+    store(w, w->lease); /* somebody set a label */
+    cs_leader_release(w->a.leader, on_released, &w->a);
+    run(w, 0);
+    assert_int_equal(w->a.released, 1);
+    assert_holder(w, "");
 }
 
 static void a_release_ends_even_if_the_server_does_not_answer(void **state)
@@ -466,7 +477,7 @@ static void a_leader_cut_off_stops_ten_seconds_after_its_last_renewal_was_sent(v
     cs_leader_start(w->a.leader);
     run(w, 0);
     rt_pass(&w->api, 2000);
-    struct rt_request *q = rt_oldest(&w->api);
+    struct rt_request *q = rt_expect(&w->api);
     rt_pass(&w->api, 3000); /* this renewal is answered late: the time of sending counts */
     reply_with(w, q, take_effect(w, q));
     run_cut_off(w, 6900);
@@ -498,6 +509,22 @@ static void the_fence_holds_before_the_timer_notices(void **state)
     assert_int_equal(w->a.started, 2);
 }
 
+static void a_renewal_from_before_the_fence_does_not_bridge_it(void **state)
+{
+    struct world *w = *state;
+
+    cs_leader_start(w->a.leader);
+    run(w, 0);
+    rt_pass(&w->api, 2000);
+    w->api.now_ms += 8500; /* stands still, the renewal under way; its answer comes before any timer */
+    serve_one(w);
+    assert_int_equal(w->a.stopped, 1);
+    assert_int_equal(w->a.started, 2);
+    assert_true(cs_leader_may_write(w->a.leader));
+    w->api.now_ms += 1500;
+    assert_false(cs_leader_may_write(w->a.leader));
+}
+
 static void an_answer_that_comes_after_its_fence_gives_nothing(void **state)
 {
     struct world *w = *state;
@@ -505,7 +532,7 @@ static void an_answer_that_comes_after_its_fence_gives_nothing(void **state)
     cs_leader_start(w->a.leader);
     rt_pass(&w->api, 0);
     serve_one(w); /* 404 */
-    struct rt_request *q = rt_oldest(&w->api);
+    struct rt_request *q = rt_expect(&w->api);
     assert_int_equal(q->verb, CS_VERB_CREATE);
     w->api.now_ms += 10000;
     reply_with(w, q, take_effect(w, q));
@@ -532,7 +559,7 @@ static void short_failures_do_not_end_leadership(void **state)
             run(w, 1);
         } while (cs_loop_wait_ms(&w->api.loop) != 1);
         rt_pass(&w->api, 1);
-        struct rt_request *q = rt_oldest(&w->api);
+        struct rt_request *q = rt_expect(&w->api);
         if (rows[i].effect)
             (void)take_effect(w, q);
         reply_with(w, q, rows[i].status);
@@ -606,6 +633,34 @@ static void a_deleted_lease_is_made_anew_by_its_holder(void **state)
     assert_int_equal(w->b.started, 0); /* B knew that A may still write */
 }
 
+static void a_deleted_lease_is_not_taken_while_its_holder_may_write(void **state)
+{
+    struct world *w = *state;
+
+    somebody_holds(w, "host-z_9", RT_WALL, 15);
+    cs_leader_start(w->a.leader);
+    run(w, 100);
+    cs_jtree_free(cs_take(w->lease));
+    run(w, 14800);
+    assert_null(w->lease);
+    run(w, 2500);
+    assert_true(cs_leader_is(w->a.leader));
+}
+
+static void a_record_that_comes_back_has_its_full_time_again(void **state)
+{
+    struct world *w = *state;
+
+    somebody_holds(w, "host-z_9", RT_WALL, 15);
+    cs_leader_start(w->a.leader);
+    run(w, 18000);
+    assert_true(cs_leader_is(w->a.leader));
+    somebody_holds(w, "host-z_9", RT_WALL, 15); /* a backup was restored */
+    run(w, 14000);
+    assert_int_equal(w->a.stopped, 1);
+    assert_holder(w, "host-z_9");
+}
+
 static void a_creation_that_somebody_else_won_leads_nowhere(void **state)
 {
     struct world *w = *state;
@@ -623,7 +678,7 @@ static void a_creation_whose_answer_was_lost_is_found_later(void **state)
     cs_leader_start(w->a.leader);
     rt_pass(&w->api, 0);
     serve_one(w); /* 404 */
-    struct rt_request *q = rt_oldest(&w->api);
+    struct rt_request *q = rt_expect(&w->api);
     assert_int_equal(take_effect(w, q), 201);
     reply_with(w, q, 0);
     assert_int_equal(w->a.started, 0);
@@ -656,9 +711,9 @@ static void an_answer_that_is_no_lease_is_asked_for_again(void **state)
 
     cs_leader_start(w->a.leader);
     rt_pass(&w->api, 0);
-    rt_answer(rt_oldest(&w->api), 200, "{\"kind\":\"Lease\"}");
+    rt_answer(rt_expect(&w->api), 200, "{\"kind\":\"Lease\"}");
     rt_pass(&w->api, 2400);
-    rt_answer(rt_oldest(&w->api), 200, "<html>");
+    rt_answer(rt_expect(&w->api), 200, "<html>");
     assert_int_equal(w->a.started, 0);
     run(w, 2400);
     assert_int_equal(w->a.started, 1);
@@ -677,6 +732,7 @@ static void on_stopped_may_release(void **state)
     assert_int_equal(w->a.released, 1);
     assert_int_equal(w->a.started, 1);
     assert_holder(w, "");
+    assert_string_equal(cs_jtree_number(spec(w, "leaseTransitions")), "6"); /* nor did it take it meanwhile */
 }
 
 /* Requests of both are delayed, lost before or after their effect, at random; run_cut_off's property throughout. */
@@ -727,16 +783,20 @@ int main(void)
         T(a_change_of_metadata_is_no_sign_of_life),
         T(a_released_lease_is_taken_at_the_next_look),
         cmocka_unit_test(a_release_waits_for_the_renewal_under_way),
+        T(a_release_that_conflicts_is_tried_again),
         T(a_release_ends_even_if_the_server_does_not_answer),
         T(a_release_without_leadership_is_done_at_once),
         T(a_leader_cut_off_stops_ten_seconds_after_its_last_renewal_was_sent),
         T(the_fence_holds_before_the_timer_notices),
+        T(a_renewal_from_before_the_fence_does_not_bridge_it),
         T(an_answer_that_comes_after_its_fence_gives_nothing),
         cmocka_unit_test(short_failures_do_not_end_leadership),
         T(somebody_elses_label_does_not_end_leadership),
         T(a_write_that_never_stops_conflicting_is_not_repeated_without_pause),
         T(a_stolen_lease_ends_leadership_at_the_next_renewal),
         T(a_deleted_lease_is_made_anew_by_its_holder),
+        T(a_deleted_lease_is_not_taken_while_its_holder_may_write),
+        T(a_record_that_comes_back_has_its_full_time_again),
         T(a_creation_that_somebody_else_won_leads_nowhere),
         T(a_creation_whose_answer_was_lost_is_found_later),
         T(a_takeover_that_meets_a_renewal_fails),

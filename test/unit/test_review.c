@@ -27,7 +27,7 @@ static void test_a_full_review_is_understood(void **state)
     static const char text[] =
         HEAD "{\"uid\":\"u-1\",\"kind\":{\"group\":\"apps.kruise.io\",\"version\":\"v1alpha1\",\"kind\":\"CloneSet\"}"
              "," RESOURCE ",\"name\":\"n\",\"namespace\":\"ns\",\"operation\":\"UPDATE\",\"userInfo\":{\"username\":"
-                          "\"jane\"},\"dryRun\":true,"
+             "\"jane\"},\"dryRun\":true,"
              "\"object\":{\"a\":1},\"oldObject\":{\"a\":2},\"options\":null,\"unknown\":[]}}";
     cs_autojdoc doc = {.nodes = NULL};
     struct cs_review r;

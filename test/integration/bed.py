@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What integration tests stand on: a control plane without nodes, our objects from manifests/ but the Deployments, and
+our programs as processes with the tokens of the shipped service accounts, so that their rights are tested as well."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+
+import kube
+import product
+from faults import FaultProxy
+from harness import check, wait_until
+from player import Player
+from procs import Program, free_port, kubeconfig
+
+MUTATING = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/cloneset-mutating-webhook"
+VALIDATING = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/cloneset-validating-webhook"
+SECRET = f"/api/v1/namespaces/{product.NAMESPACE}/secrets/cloneset-webhook-cert"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{product.NAMESPACE}/leases/cloneset-controller"
+
+
+class Bed:
+    def __init__(self, cluster, folder):
+        self.cluster, self.folder = cluster, folder
+        env = cluster.environment()
+        self.kubectl = kube.Kubectl(env)
+        self.api = kube.Api(env)
+        self.ca_file = os.path.join(cluster.dir, "pki", "ca.crt")
+        self.logs = os.path.join(cluster.dir, "programs")
+        os.makedirs(self.logs, exist_ok=True)
+        self.programs, self.player, self.proxies = [], None, []
+        self.tokens, self.webhook, self.webhook_url = {}, None, None
+        self.spaces = 0
+
+    # ---- setting up
+
+    def install(self):
+        """Everything of the manifests but what needs a node."""
+        self.kubectl("apply", "-f", "manifests/crd.yaml")
+        self.kubectl("wait", "--for=condition=Established", "crd/clonesets.apps.kruise.io", "--timeout=20s")
+        text = self.kubectl("create", "--dry-run=client", "-o", "json", "-f", "manifests/install.yaml").out
+        items = _documents(text)
+        kept = [item for item in items if item["kind"] not in ("Deployment", "PodDisruptionBudget", "Service")]
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": kept}))
+        for program in product.PROGRAMS:
+            path = f"/api/v1/namespaces/{product.NAMESPACE}/serviceaccounts/{program}/token"
+            answer = self.api.call("POST", path, {"spec": {"expirationSeconds": 7200}})
+            self.tokens[program] = answer["status"]["token"]
+
+    def play_node(self):
+        if not self.player:
+            self.player = Player(self.api).start()
+        return self.player
+
+    def config_for(self, program, server=None):
+        """A kubeconfig for this program's account; server: that of a proxy."""
+        name = f"{program}-{len(os.listdir(self.logs))}.kubeconfig"
+        return kubeconfig(os.path.join(self.logs, name), server or self.api.server, self.tokens[program],
+                          None if server else self.ca_file)
+
+    def controller(self, *flags, server=None):
+        config = self.config_for("cloneset-controller", server)
+        return self._new("cloneset-controller", f"--kubeconfig={config}", "-v=2", *flags)
+
+    def start_webhook(self, *flags, port=None):
+        port = port or free_port()
+        config = self.config_for("cloneset-webhook")
+        url = f"https://127.0.0.1:{port}"
+        program = self._new("cloneset-webhook", f"--kubeconfig={config}", f"--webhook-bind-address=127.0.0.1:{port}",
+                            f"--webhook-url={url}", "--shutdown-delay=0s", "--shutdown-timeout=5s", *flags)
+        program.https_port = port
+        return program
+
+    def ensure_webhook(self):
+        """The one that most tests share."""
+        if not self.webhook or not self.webhook.alive():
+            self.webhook = self.start_webhook().start()
+        self.webhook.wait_ready()
+        self.wait_registered()
+        return self.webhook
+
+    def stop_webhook(self):
+        if self.webhook:
+            program, self.webhook = self.webhook, None
+            program.stop()
+
+    def remove_entries(self):
+        """As if the webhook were not installed."""
+        for path in (MUTATING, VALIDATING):
+            self.api.merge(path, {"webhooks": []})
+        wait_until("the API server has let go of the webhooks", lambda: self.accepts_nonsense(True), 15)
+
+    def wait_registered(self):
+        wait_until("the API server asks the webhook", lambda: self.accepts_nonsense(False), 15)
+
+    def accepts_nonsense(self, wanted):
+        bad = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "nonsense"},
+               "spec": {"replicas": -1, "selector": {"matchLabels": {"a": "b"}}, "template": {}}}
+        status, text = self.api.raw("POST", f"{kube.GROUP}/namespaces/default/clonesets?dryRun=All", bad)
+        return (status == 201) == wanted and (wanted or "denied the request" in text)
+
+    def _new(self, name, *flags):
+        program = Program(self.folder, self.logs, name, *flags)
+        self.programs.append(program)
+        return program
+
+    def proxy(self):
+        proxy = FaultProxy(self.api.server, self.ca_file)
+        self.proxies.append(proxy)
+        return proxy
+
+    def close(self):
+        for program in self.programs:
+            program.kill()
+        for proxy in self.proxies:
+            proxy.stop()
+        if self.player:
+            self.player.stop()
+
+    # ---- for tests
+
+    def namespace(self, label):
+        """A fresh one, so that what one test leaves behind does not matter to the next."""
+        self.spaces += 1
+        name = f"{label}-{self.spaces}"
+        self.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        wait_until("its account", lambda: self.api.find(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
+        return name
+
+    def create(self, manifest, namespace):
+        self.api.call("POST", f"{kube.GROUP}/namespaces/{namespace}/clonesets", manifest)
+        return kube.Set(self.api, manifest["metadata"]["name"], namespace)
+
+    def forbidden_requests(self, program):
+        """Requests of this program's account that RBAC refused, from the audit log."""
+        account = f"system:serviceaccount:{product.NAMESPACE}:{program}"
+        found = set()
+        for entry in self.audit(account):
+            if entry.get("responseStatus", {}).get("code") == 403:
+                found.add(f"{entry['verb']} {entry['requestURI']}")
+        return sorted(found)
+
+    def audit(self, account=None):
+        with open(self.cluster.vars["CLUSTER_AUDIT_LOG"], encoding="utf-8") as file:
+            for row in file:
+                try:
+                    entry = json.loads(row)
+                except ValueError:
+                    continue  # the last line is being written
+                if not account or entry["user"].get("username") == account:
+                    yield entry
+
+
+def _documents(text):
+    decoder, items, at = json.JSONDecoder(), [], 0
+    while at < len(text.rstrip()):
+        value, at = decoder.raw_decode(text, at)
+        items += value["items"] if value["kind"] == "List" else [value]
+        while at < len(text) and text[at].isspace():
+            at += 1
+    return items
+
+
+class AdmissionLoop(threading.Thread):
+    """Asks for admission again and again; counts what goes wrong because of the webhook."""
+
+    def __init__(self, api, every=0.02):
+        super().__init__(daemon=True)
+        self.api, self.every = api, every
+        self.done, self.failures, self.slowest = 0, [], 0.0
+        self.stopping = threading.Event()
+        self.body = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "loop"},
+                     "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+                         "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}}
+        self.start()
+
+    def run(self):
+        path = f"{kube.GROUP}/namespaces/default/clonesets?dryRun=All"
+        while not self.stopping.wait(self.every):
+            begin = time.monotonic()
+            try:
+                status, text = self.api.raw("POST", path, self.body)
+            except OSError:
+                continue  # the API server's own absence is no fault of the webhook
+            if status == 201 and json.loads(text)["spec"].get("revisionHistoryLimit") == 10:
+                self.done += 1
+            elif re.search("webhook|x509", text) or status == 201:
+                self.failures.append(f"{status}: {text[:300]}")
+            self.slowest = max(self.slowest, time.monotonic() - begin)
+
+    def stop(self):
+        self.stopping.set()
+        self.join(30)
+
+
+def openssl_serial(port):
+    """(serial of the served certificate, issuer's key id) as another client sees them."""
+    done = subprocess.run(
+        f"openssl s_client -connect 127.0.0.1:{port} -servername cloneset-webhook.{product.NAMESPACE}.svc </dev/null 2>/dev/null"
+        " | openssl x509 -noout -serial -issuer -ext authorityKeyIdentifier",
+        shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    check(done.returncode == 0, f"no certificate on port {port}: {done.stderr}")
+    serial = re.search(r"serial=(\w+)", done.stdout)[1]
+    return serial, done.stdout.replace(serial, "")

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates of the webhook: rotation under load, and what others overwrite is repaired."""
+
+import time
+
+import bed as beds
+from bed import AdmissionLoop, openssl_serial
+from harness import check, check_equal, wait_until
+
+TESTS = []
+
+
+def test(function):
+    TESTS.append((function.__name__.replace("_", " "), function))
+    return function
+
+
+def bundles(bed):
+    found = [entry["clientConfig"].get("caBundle") for path in (beds.MUTATING, beds.VALIDATING)
+             for entry in bed.api.get(path).get("webhooks") or []]
+    return found
+
+
+@test
+def a_foreign_bundle_is_repaired_within_seconds(bed):
+    bed.ensure_webhook()
+    good = bundles(bed)
+    check(len(good) == 3 and len(set(good)) == 1 and good[0], f"{len(good)} entries")
+    for path in (beds.MUTATING, beds.VALIDATING):
+        broken = bed.api.get(path)["webhooks"]
+        for entry in broken:
+            entry["clientConfig"]["caBundle"] = "Cg=="
+        bed.api.merge(path, {"webhooks": broken})
+    begin = time.monotonic()
+    wait_until("the bundles are right again", lambda: bundles(bed) == good, 10)
+    check(time.monotonic() - begin < 5, f"it took {time.monotonic() - begin:.1f} s")
+    bed.wait_registered()
+
+
+@test
+def removed_entries_come_back(bed):
+    bed.ensure_webhook()
+    good = bundles(bed)
+    bed.api.merge(beds.VALIDATING, {"webhooks": []})
+    wait_until("the entries are back", lambda: bundles(bed) == good, 10)
+    bed.wait_registered()
+
+
+@test
+def an_emptied_secret_is_filled_again_and_nobody_notices(bed):
+    program = bed.ensure_webhook()
+    loop = AdmissionLoop(bed.api)
+    before = openssl_serial(program.https_port)
+    bed.api.merge(beds.SECRET, {"data": None})
+    wait_until("the Secret has a pair again", lambda: (bed.api.get(beds.SECRET).get("data") or {}).get("tls.crt"), 15)
+    time.sleep(2)
+    loop.stop()
+    check(not loop.failures and loop.done > 20, f"{loop.done} done, failures {loop.failures[:3]}")
+    check_equal(openssl_serial(program.https_port), before, "the certificate served")
+
+
+@test
+def applying_the_manifests_again_leaves_the_entries(bed):
+    bed.ensure_webhook()
+    good = bundles(bed)
+    loop = AdmissionLoop(bed.api)
+    bed.install()
+    time.sleep(1)
+    loop.stop()
+    check_equal(bundles(bed), good, "bundles")
+    check(not loop.failures, f"failures {loop.failures[:3]}")
+
+
+@test
+def leaf_and_ca_rotate_under_load_without_a_failed_call(bed):
+    bed.stop_webhook()
+    bed.api.merge(beds.SECRET, {"data": None})
+    program = bed.start_webhook("--leaf-lifetime=15s", "--ca-lifetime=1m").start().wait_ready()
+    bed.wait_registered()
+    loop = AdmissionLoop(bed.api, 0.01)
+    serials, issuers = set(), set()
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline and not (len(serials) >= 4 and len(issuers) >= 2):
+        serial, issuer = openssl_serial(program.https_port)
+        serials.add(serial)
+        issuers.add(issuer)
+        check(program.alive(), f"it ended: {program.tail()}")
+        time.sleep(0.5)
+    time.sleep(3)
+    loop.stop()
+    check(len(serials) >= 4, f"{len(serials)} leaves were served")
+    check(len(issuers) >= 2, f"{len(issuers)} CAs")
+    check(not loop.failures, f"{len(loop.failures)} of {loop.done} calls failed: {loop.failures[:3]}")
+    check(loop.done > 500, f"only {loop.done} calls")
+    program.stop()
+    bed.api.merge(beds.SECRET, {"data": None})
+    bed.ensure_webhook()
+
+
+@test
+def a_restart_keeps_the_certificate(bed):
+    program = bed.ensure_webhook()
+    before = openssl_serial(program.https_port)
+    program.kill()
+    bed.webhook = bed.start_webhook(port=program.https_port).start().wait_ready(10)
+    check_equal(openssl_serial(program.https_port), before, "certificate")
