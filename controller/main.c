@@ -32,13 +32,16 @@ struct options {
 static const struct cs_flag flags[] = {
     CS_FLAG_STRING(struct options, kubeconfig, "kubeconfig", "",
         "file to reach the API server with; empty: the Pod's service account"),
-    CS_FLAG_STRING(struct options, metrics_address, "metrics-bind-address", ":8080", "address of /metrics, plain HTTP; 0 turns it off"),
+    CS_FLAG_STRING(struct options, metrics_address, "metrics-bind-address", ":8080",
+        "address of /metrics, plain HTTP; 0 turns it off"),
     CS_FLAG_STRING(struct options, health_address, "health-probe-bind-address", ":8081",
         "address of /healthz and /readyz, plain HTTP; may equal the metrics address; 0 turns it off"),
-    CS_FLAG_BOOL(struct options, leader_elect, "leader-elect", true, "act only while holding the lease cloneset-controller"),
+    CS_FLAG_BOOL(
+        struct options, leader_elect, "leader-elect", true, "act only while holding the lease cloneset-controller"),
     CS_FLAG_STRING(struct options, lease_ns, "leader-elect-resource-namespace", "",
         "namespace of the lease; empty: the Pod's, else cloneset-system"),
-    CS_FLAG_BOOL(struct options, force_takeover, "force-takeover", false, "act even while OpenKruise's manager is running"),
+    CS_FLAG_BOOL(
+        struct options, force_takeover, "force-takeover", false, "act even while OpenKruise's manager is running"),
     CS_FLAGS_LOGGING(struct options, verbosity, logging_format),
 };
 
@@ -81,7 +84,8 @@ static void decide_or_not(void *ctx)
 {
     struct app *a = ctx;
     char why[256];
-    bool lead = !a->stopping && (!a->leader || cs_leader_is(a->leader)) && cs_takeover_clear(&a->takeover, why, sizeof(why));
+    bool lead =
+        !a->stopping && (!a->leader || cs_leader_is(a->leader)) && cs_takeover_clear(&a->takeover, why, sizeof(why));
 
     if (a->controller && lead != a->controller->deciding)
         cs_controller_lead(a->controller, lead);

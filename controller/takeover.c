@@ -50,8 +50,7 @@ static void judge(struct cs_takeover *t, struct cs_json lease)
     read_text(cs_json_get(spec, "holderIdentity"), t->holder, sizeof(t->holder));
     read_text(cs_json_get(spec, "renewTime"), renew, sizeof(renew));
     if (first) {
-        bool young = cs_rfc3339_parse(cs_str(renew), &renew_ms) &&
-                     cs_clock_wall_ms(t->loop->clock) - renew_ms < 60000;
+        bool young = cs_rfc3339_parse(cs_str(renew), &renew_ms) && cs_clock_wall_ms(t->loop->clock) - renew_ms < 60000;
 
         t->renewed_at_ms = young ? now : now - STALE_MS;
     } else if (strcmp(renew, t->last_renew) != 0) {
@@ -118,6 +117,7 @@ bool cs_takeover_clear(const struct cs_takeover *t, char *why, size_t size)
     if (!t->known)
         (void)snprintf(why, size, "looking whether OpenKruise's manager is running");
     else
-        (void)snprintf(why, size, "passive: OpenKruise's manager %s holds the lease kruise-system/kruise-manager", t->holder);
+        (void)snprintf(
+            why, size, "passive: OpenKruise's manager %s holds the lease kruise-system/kruise-manager", t->holder);
     return false;
 }

@@ -130,7 +130,7 @@ static void inject_from_name(const struct subject *s, struct cs_verdict *v)
     struct cs_str id = behind_set(s->name, s->set, s->claim);
     char text[CS_ID_SIZE] = "";
 
-    if (!cs_id_valid(id)) {
+    if (!id.p || !cs_id_valid(id)) {
         warn_no_id(s, v);
         return;
     }

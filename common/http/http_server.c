@@ -101,14 +101,16 @@ static bool open_socket(const char *address, int *ret_fd, struct cs_error *err)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage a;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = {.v6 = {.sin6_family = AF_UNSPEC}};
     socklen_t len = sizeof(a);
 
-    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+    if (getsockname(fd, &a.any, &len) != 0)
         return 0;
-    if (a.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)&a)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)&a)->sin_port);
+    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
 /* ---- threads ---- */

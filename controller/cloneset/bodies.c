@@ -52,8 +52,8 @@ static const char *now_text(int64_t now_ms, char buf[CS_RFC3339_SIZE])
 
 static void pod_metadata(struct cs_jw *w, const struct cs_new_pod *n, struct cs_json meta)
 {
-    static const char *const own_labels[] = {CS_LABEL_INSTANCE_ID, CS_LABEL_REVISION, CS_LABEL_TEMPLATE_HASH,
-        CS_LABEL_LIFECYCLE_STATE, NULL};
+    static const char *const own_labels[] = {
+        CS_LABEL_INSTANCE_ID, CS_LABEL_REVISION, CS_LABEL_TEMPLATE_HASH, CS_LABEL_LIFECYCLE_STATE, NULL};
     static const char *const own_annotations[] = {CS_ANNO_LIFECYCLE_TIME, NULL};
     cs_autofree char *generate = cs_xasprintf("%s-", n->set->meta.name);
     struct cs_str hash = cs_short_hash(cs_str(n->revision));
@@ -113,8 +113,7 @@ static void pod_volumes(struct cs_jw *w, const struct cs_new_pod *n, struct cs_j
         cs_jw_end_obj(w);
         cs_jw_end_obj(w);
     }
-    cs_json_foreach(v, volumes)
-    {
+    cs_json_foreach (v, volumes) {
         if (!is_vct(n->set, v))
             cs_jw_raw(w, cs_json_raw(v));
     }
@@ -127,8 +126,7 @@ static void pod_gates(struct cs_jw *w, struct cs_json gates)
 
     cs_jw_key(w, "readinessGates");
     cs_jw_arr(w);
-    cs_json_foreach(g, gates)
-    {
+    cs_json_foreach (g, gates) {
         found = found || cs_json_str_is(cs_json_get(g, "conditionType"), CS_COND_INPLACE_READY);
         cs_jw_raw(w, cs_json_raw(g));
     }
@@ -176,7 +174,8 @@ bool cs_body_pod(const struct cs_new_pod *n, struct cs_strbuf *out, struct cs_er
     return out_ok(out, err);
 }
 
-static void claim_metadata(struct cs_jw *w, const struct cs_cloneset *set, struct cs_json meta, const char *name, const char *id)
+static void claim_metadata(
+    struct cs_jw *w, const struct cs_cloneset *set, struct cs_json meta, const char *name, const char *id)
 {
     static const char *const id_label[] = {CS_LABEL_INSTANCE_ID, NULL};
     const struct cs_pairs *match = &set->spec.selector.match_labels;
@@ -207,8 +206,8 @@ static void claim_metadata(struct cs_jw *w, const struct cs_cloneset *set, struc
     cs_jw_end_obj(w);
 }
 
-bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id, struct cs_strbuf *out,
-    struct cs_error *err)
+bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id,
+    struct cs_strbuf *out, struct cs_error *err)
 {
     cs_autojdoc doc = {0};
     struct cs_json found = {0};
@@ -216,8 +215,7 @@ bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *n
 
     if (!cs_jdoc_parse(&doc, set->vcts_raw, strlen(set->vcts_raw), NULL, err))
         return cs_error_prefix(err, "spec.volumeClaimTemplates");
-    cs_json_foreach(v, cs_jdoc_root(&doc))
-    {
+    cs_json_foreach (v, cs_jdoc_root(&doc)) {
         if (!cs_json_exists(found) && cs_json_str_is(cs_json_at(v, "metadata", "name", NULL), vct))
             found = v;
     }
@@ -243,7 +241,8 @@ static void vct_hash_of(const struct cs_cloneset *set, char out[CS_VCT_HASH_SIZE
     cs_vct_hash(v, out);
 }
 
-static void revision_metadata(struct cs_jw *w, const struct cs_cloneset *set, struct cs_json tmpl, const char *name, const char *hash)
+static void revision_metadata(
+    struct cs_jw *w, const struct cs_cloneset *set, struct cs_json tmpl, const char *name, const char *hash)
 {
     static const char *const hash_label[] = {CS_LABEL_REVISION_HASH, NULL};
     static const char *const vct_annotation[] = {CS_ANNO_VCT_HASH, NULL};
@@ -274,8 +273,8 @@ static void revision_metadata(struct cs_jw *w, const struct cs_cloneset *set, st
     cs_jw_end_obj(w);
 }
 
-bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t collision_count, char ret_name[CS_NAME_SIZE],
-    struct cs_strbuf *out, struct cs_error *err)
+bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t collision_count,
+    char ret_name[CS_NAME_SIZE], struct cs_strbuf *out, struct cs_error *err)
 {
     cs_autojdoc doc = {0};
     cs_autostrbuf data = CS_STRBUF_INIT;
@@ -402,7 +401,8 @@ void cs_body_hand_over(const struct cs_claim *c, const struct cs_pod *to, struct
     close_meta(&w);
 }
 
-void cs_body_hand_back(const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out)
+void cs_body_hand_back(
+    const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out)
 {
     struct cs_jw w;
 
@@ -459,7 +459,8 @@ void cs_body_unmark(const struct cs_pod *p, struct cs_strbuf *out)
     close_meta(&w);
 }
 
-void cs_body_strike(const struct cs_cloneset *set, bool (*keep)(void *ctx, const char *name), void *ctx, struct cs_strbuf *out)
+void cs_body_strike(
+    const struct cs_cloneset *set, bool (*keep)(void *ctx, const char *name), void *ctx, struct cs_strbuf *out)
 {
     struct cs_jw w;
     uint32_t left = 0;

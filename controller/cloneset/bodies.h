@@ -17,30 +17,33 @@ struct cs_new_pod {
     const struct cs_cloneset *set;
     const char *name, *id;
     const char *revision; /* full revision name */
-    const char *tmpl;     /* the template's JSON */
+    const char *tmpl; /* the template's JSON */
     int64_t now_ms;
 };
 /* Spec §4.5, A.1. The template is spliced, never re-printed. False: the template is no object. */
 bool cs_body_pod(const struct cs_new_pod *n, struct cs_strbuf *out, struct cs_error *err);
 /* Spec §4.5, A.2. vct: name of the claim template. */
-bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id, struct cs_strbuf *out,
-    struct cs_error *err);
-/* Spec §4.2. ret_name: its name (254 bytes). */
-bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t collision_count, char ret_name[CS_NAME_SIZE],
+bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id,
     struct cs_strbuf *out, struct cs_error *err);
+/* Spec §4.2. ret_name: its name (254 bytes). */
+bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t collision_count,
+    char ret_name[CS_NAME_SIZE], struct cs_strbuf *out, struct cs_error *err);
 /* Merge patch: the number, and the claim-template hash when the stored one differs (spec §4.3). */
-void cs_body_renumber(const struct cs_revision *r, const struct cs_cloneset *set, int64_t number, struct cs_strbuf *out);
+void cs_body_renumber(
+    const struct cs_revision *r, const struct cs_cloneset *set, int64_t number, struct cs_strbuf *out);
 
 /* DeleteOptions with uid and resourceVersion. */
 void cs_body_delete(const struct cs_meta *m, struct cs_strbuf *out);
 /* D3, merge patch of ownerReferences: the set's becomes the Pod's, or back. */
 void cs_body_hand_over(const struct cs_claim *c, const struct cs_pod *to, struct cs_strbuf *out);
-void cs_body_hand_back(const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out);
+void cs_body_hand_back(
+    const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out);
 void cs_body_release(const struct cs_pod *p, const char *set_uid, struct cs_strbuf *out);
 void cs_body_mark(const struct cs_pod *p, const char *revision, struct cs_strbuf *out); /* D8, merge patch */
 void cs_body_unmark(const struct cs_pod *p, struct cs_strbuf *out);
 /* podsToDelete without the names that are in `gone`. */
-void cs_body_strike(const struct cs_cloneset *set, bool (*keep)(void *ctx, const char *name), void *ctx, struct cs_strbuf *out);
+void cs_body_strike(
+    const struct cs_cloneset *set, bool (*keep)(void *ctx, const char *name), void *ctx, struct cs_strbuf *out);
 
 /* Strategic merge patches of pods/status. */
 void cs_body_gate_off(const struct cs_pod *p, int64_t now_ms, struct cs_strbuf *out);

@@ -18,88 +18,6 @@
 #include "controller/cloneset/bodies.h"
 #include "controller/plan/parts.h"
 
-/* ---- pods/status ---- */
-
-static void status_open(struct cs_jw *w, struct cs_strbuf *out, const struct cs_pod *p)
-{
-    cs_autofree char *rv = cs_xasprintf("%llu", (unsigned long long)p->meta.rv);
-
-    cs_jw_init(w, out);
-    cs_jw_obj(w);
-    cs_jw_key(w, "metadata");
-    cs_jw_obj(w);
-    cs_jw_kstr(w, "uid", p->meta.uid);
-    cs_jw_kstr(w, "resourceVersion", rv);
-}
-
-static void write_condition(struct cs_jw *w, const char *type, bool status, const char *reason, const char *message, const char *ts)
-{
-    cs_jw_obj(w);
-    cs_jw_kstr(w, "type", type);
-    cs_jw_kstr(w, "status", status ? "True" : "False");
-    cs_jw_kstr(w, "lastTransitionTime", ts);
-    cs_jw_kstr(w, "reason", reason);
-    cs_jw_kstr(w, "message", message);
-    cs_jw_end_obj(w);
-}
-
-void cs_body_gate_off(const struct cs_pod *p, int64_t now_ms, struct cs_strbuf *out)
-{
-    char ts[CS_RFC3339_SIZE];
-    struct cs_jw w;
-
-    (void)cs_rfc3339_format(now_ms, ts);
-    status_open(&w, out, p);
-    cs_jw_end_obj(&w);
-    cs_jw_key(&w, "status");
-    cs_jw_obj(&w);
-    cs_jw_key(&w, "conditions");
-    cs_jw_arr(&w);
-    write_condition(&w, CS_COND_INPLACE_READY, false, "StartInPlaceUpdate", NULL, ts);
-    /* The text is the kubelet's own, so that it need not write it once more. */
-    if (p->ready.index >= 0 && p->containers_ready.status == CS_COND_TRUE)
-        write_condition(&w, "Ready", false, "ReadinessGatesNotReady",
-            "the status of pod readiness gate \"" CS_COND_INPLACE_READY "\" is not \"True\", but False", ts);
-    cs_jw_end_arr(&w);
-    cs_jw_end_obj(&w);
-    cs_jw_end_obj(&w);
-}
-
-void cs_body_refresh(const struct cs_pod *p, const struct cs_action *a, int64_t now_ms, struct cs_strbuf *out)
-{
-    char ts[CS_RFC3339_SIZE];
-    struct cs_jw w;
-
-    (void)cs_rfc3339_format(now_ms, ts);
-    status_open(&w, out, p);
-    if (a->state != CS_LC_NONE || a->template_hash) {
-        cs_jw_key(&w, "labels");
-        cs_jw_obj(&w);
-        if (a->state != CS_LC_NONE)
-            cs_jw_kstr(&w, CS_LABEL_LIFECYCLE_STATE, cs_lifecycle_name(a->state));
-        if (a->template_hash)
-            cs_jw_kstrn(&w, CS_LABEL_TEMPLATE_HASH, cs_short_hash(cs_str(p->revision ? p->revision : "")));
-        cs_jw_end_obj(&w);
-    }
-    if (a->state != CS_LC_NONE) {
-        cs_jw_key(&w, "annotations");
-        cs_jw_obj(&w);
-        cs_jw_kstr(&w, CS_ANNO_LIFECYCLE_TIME, ts);
-        cs_jw_end_obj(&w);
-    }
-    cs_jw_end_obj(&w);
-    if (a->gate_true) {
-        cs_jw_key(&w, "status");
-        cs_jw_obj(&w);
-        cs_jw_key(&w, "conditions");
-        cs_jw_arr(&w);
-        write_condition(&w, CS_COND_INPLACE_READY, true, NULL, NULL, ts);
-        cs_jw_end_arr(&w);
-        cs_jw_end_obj(&w);
-    }
-    cs_jw_end_obj(&w);
-}
-
 /* ---- JSON Patch helpers ---- */
 
 static void op_begin(struct cs_jw *w, const char *op, const char *path)
@@ -202,8 +120,7 @@ static void merge_map(struct cs_jw *w, const char *name, struct cs_json from, st
 
 static bool list_has(struct cs_json list, struct cs_json item)
 {
-    cs_json_foreach(x, list)
-    {
+    cs_json_foreach (x, list) {
         if (cs_json_equal(x, item))
             return true;
     }
@@ -214,8 +131,7 @@ static void merge_list(struct cs_jw *w, const char *name, struct cs_json in, str
 {
     bool open = false;
 
-    cs_json_foreach(x, in)
-    {
+    cs_json_foreach (x, in) {
         if (list_has(not_in, x))
             continue;
         if (!open) {
@@ -278,15 +194,13 @@ static void apply_finalizers(struct cs_jw *w, const struct cs_pod *p, struct cs_
     for (uint32_t i = 0; i < p->meta.n_finalizers; i++) {
         bool drop = false;
 
-        cs_json_foreach(x, del)
-        {
+        cs_json_foreach (x, del) {
             drop = drop || cs_json_str_is(x, p->meta.finalizers[i]);
         }
         if (!drop)
             cs_jw_str(w, p->meta.finalizers[i]);
     }
-    cs_json_foreach(x, add)
-    {
+    cs_json_foreach (x, add) {
         cs_autofree char *f = cs_json_str_dup(x);
 
         if (f && !cs_meta_has_finalizer(&p->meta, f))
@@ -377,7 +291,7 @@ static bool apply_images(struct cs_jw *w, const struct cs_pod *p, const struct i
 struct state_text {
     const char *revision;
     const char *updated; /* RFC 3339 */
-    const char *batch;   /* time of the batch, NULL: not applied yet */
+    const char *batch; /* time of the batch, NULL: not applied yet */
     bool update_images;
 };
 
@@ -487,7 +401,8 @@ static bool finish(struct cs_jw *w, struct cs_strbuf *out, struct cs_error *err)
     return true;
 }
 
-static bool parse_templates(const struct cs_inplace_body *b, struct cs_jdoc docs[2], struct cs_json ret[2], struct cs_error *err)
+static bool parse_templates(
+    const struct cs_inplace_body *b, struct cs_jdoc docs[2], struct cs_json ret[2], struct cs_error *err)
 {
     const struct cs_revision *const revs[2] = {b->from, b->to};
 
@@ -598,7 +513,8 @@ bool cs_body_grace_apply(const struct cs_pod *p, int64_t now_ms, struct cs_strbu
     meta = decode_meta_patch(cs_jdoc_root(&doc), &meta_len);
     (void)cs_rfc3339_format(now_ms, ts);
     cs_inplace_state_parse(p->inplace_state, &s);
-    (void)cs_rfc3339_format(s.updated_ms > 0 ? s.updated_ms : now_ms, updated); /* stays that of the start (spec §6.7) */
+    (void)cs_rfc3339_format(
+        s.updated_ms > 0 ? s.updated_ms : now_ms, updated); /* stays that of the start (spec §6.7) */
     const struct state_text st = {p->revision, updated, ts, im.n > 0};
     cs_autofree char *state = state_json(p, &im, &st);
     cs_inplace_state_done(&s);

@@ -25,8 +25,8 @@ struct cs_controller_options {
     const struct cs_log *log;
     struct cs_metrics *metrics;
     struct cs_rand *rand;
-    const char *instance;          /* for events */
-    bool (*may_write)(void *ctx);  /* D12: asked before every write */
+    const char *instance; /* for events */
+    bool (*may_write)(void *ctx); /* D12: asked before every write */
     void *ctx;
 };
 
@@ -37,20 +37,20 @@ struct cs_set_run {
     struct cs_work work;
     struct cs_set_entry *se;
     struct cs_controller *c;
-    unsigned inflight;    /* requests under way for this set */
-    unsigned creates;     /* of them creations */
-    unsigned window;      /* D13: 1, 2, 4, 8, 16 */
-    unsigned window_ok;   /* creations done since the window last grew */
-    bool more;            /* the last plan had more to do than it could send */
-    bool failed;          /* a request failed since the last idle moment */
+    unsigned inflight; /* requests under way for this set */
+    unsigned creates; /* of them creations */
+    unsigned window; /* D13: 1, 2, 4, 8, 16 */
+    unsigned window_ok; /* creations done since the window last grew */
+    bool more; /* the last plan had more to do than it could send */
+    bool failed; /* a request failed since the last idle moment */
     bool reading_set, set_busy, revision_busy, status_busy;
     int64_t fresh_until_ms, fresh_generation; /* D2 */
-    int64_t not_before_ms;                    /* Retry-After, backoff */
-    int64_t status_at_ms;                     /* last status write */
+    int64_t not_before_ms; /* Retry-After, backoff */
+    int64_t status_at_ms; /* last status write */
     int64_t passed_at_ms;
     int32_t collision_count;
     char scale_error[512], update_error[512]; /* last failure, "" since the last success */
-    uint64_t notes[16];                       /* keys of notes that were told */
+    uint64_t notes[16]; /* keys of notes that were told */
     unsigned n_notes;
 };
 
@@ -94,8 +94,8 @@ void cs_act_cancel_all(struct cs_controller *c);
 /* Writes the status when it differs and the pace allows. */
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p);
 void cs_run_event(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *message);
-void cs_run_eventf(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+void cs_run_eventf(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *fmt,
+    ...) __attribute__((format(printf, 5, 6)));
 /* Ends a pass or an answer: queue again when there is something to do. */
 void cs_run_wake(struct cs_set_run *r);
 

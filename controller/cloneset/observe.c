@@ -94,8 +94,8 @@ static void observe_claims(struct cs_controller *c, struct cs_set_run *r, struct
         size_t n = o->n_claims;
 
         cs_grow(o->claims, n, cap);
-        o->claims[o->n_claims++] = (struct cs_view_claim){
-            .name = r->se->blocked[i].claim, .id = r->se->blocked[i].id, .foreign = true};
+        o->claims[o->n_claims++] =
+            (struct cs_view_claim){.name = r->se->blocked[i].claim, .id = r->se->blocked[i].id, .foreign = true};
     }
 }
 
@@ -139,7 +139,8 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     observe_revisions(r, &o);
     o.revision_busy = r->revision_busy;
     o.set_busy = r->set_busy;
-    o.absent = (struct cs_absent_ids){r->se->absent, r->se->n_absent};
+    o.absent = r->se->absent;
+    o.n_absent = r->se->n_absent;
     o.now_ms = cs_clock_wall_ms(c->o.clock);
     o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&
                   cs_loop_now_ms(c->o.loop) < r->fresh_until_ms;

@@ -49,7 +49,8 @@ void cs_run_event(struct cs_controller *c, struct cs_set_run *r, bool warning, c
     cs_recorder_event(c->recorder, &ref, warning, reason, message);
 }
 
-void cs_run_eventf(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *fmt, ...)
+void cs_run_eventf(
+    struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *fmt, ...)
 {
     char message[1025];
     va_list ap;
@@ -235,8 +236,7 @@ static void wake_all(struct cs_controller *c)
     struct cs_set_entry *se;
     struct cs_set_entry *tmp;
 
-    HASH_ITER(hh, c->store.sets, se, tmp)
-    {
+    HASH_ITER (hh, c->store.sets, se, tmp) {
         if (se->set)
             cs_run_wake(cs_run_of(c, se));
     }
@@ -324,8 +324,7 @@ void cs_controller_done(struct cs_controller *c)
     for (int k = 0; k < CS_K_COUNT; k++)
         cs_reflector_free(c->reflectors[k]);
     cs_act_cancel_all(c);
-    HASH_ITER(hh, c->store.sets, se, tmp)
-    {
+    HASH_ITER (hh, c->store.sets, se, tmp) {
         if (se->run) {
             cs_work_done(&se->run->work);
             free(se->run);

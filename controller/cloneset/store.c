@@ -105,8 +105,7 @@ void cs_store_sweep(struct cs_store *s)
     if (!s->sweep_due)
         return;
     s->sweep_due = false;
-    HASH_ITER(hh, s->sets, se, tmp)
-    {
+    HASH_ITER (hh, s->sets, se, tmp) {
         bool used = se->set != NULL;
 
         for (int k = 0; k < CS_K_COUNT; k++)
@@ -178,15 +177,13 @@ void cs_store_done(struct cs_store *s)
         struct cs_entry *e;
         struct cs_entry *tmp;
 
-        HASH_ITER(hh, s->tables[k], e, tmp)
-        {
+        HASH_ITER (hh, s->tables[k], e, tmp) {
             free_entry(s, e);
         }
     }
     struct cs_set_entry *se;
     struct cs_set_entry *stmp;
-    HASH_ITER(hh, s->sets, se, stmp)
-    {
+    HASH_ITER (hh, s->sets, se, stmp) {
         free_set(s, se);
     }
     cs_intern_free(s->pool);
@@ -244,7 +241,8 @@ void cs_store_settle(struct cs_store *s, struct cs_entry *e)
         changed(s, se);
 }
 
-static void *decode(struct cs_store *s, enum cs_kind k, struct cs_json obj, const struct cs_meta **meta, struct cs_error *err)
+static void *decode(
+    struct cs_store *s, enum cs_kind k, struct cs_json obj, const struct cs_meta **meta, struct cs_error *err)
 {
     switch (k) {
     case CS_K_SET: {
@@ -427,8 +425,7 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
     /* D5c: a server that is behind what it told us before has been restored: nothing that we hold counts any more. */
     bool restored = rv < s->begin_rv[k];
 
-    HASH_ITER(hh, s->tables[k], e, tmp)
-    {
+    HASH_ITER (hh, s->tables[k], e, tmp) {
         if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))
             cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, 0);
     }

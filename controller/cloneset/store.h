@@ -22,17 +22,17 @@ struct cs_set_entry;
 struct cs_entry {
     UT_hash_handle hh;
     enum cs_kind kind;
-    char *key;                  /* "<ns>/<name>", owned */
-    void *obj;                  /* struct cs_cloneset, cs_pod, …; owned */
+    char *key; /* "<ns>/<name>", owned */
+    void *obj; /* struct cs_cloneset, cs_pod, …; owned */
     const struct cs_meta *meta; /* inside obj */
-    struct cs_set_entry *set;   /* owner, or NULL */
-    uint32_t at;                /* index in set->entries[kind] */
+    struct cs_set_entry *set; /* owner, or NULL */
+    uint32_t at; /* index in set->entries[kind] */
     enum cs_busy busy;
-    char id[CS_ID_SIZE];        /* of a create under way */
-    char *revision;             /* of a Pod create under way: full revision name, owned */
-    char *gone_uid;             /* deleted while a request was under way: late answers about it are ignored; owned */
-    uint64_t seen;              /* list in which it was last seen */
-    struct cs_jtree *norm;      /* revision: normal form of its template; owned */
+    char id[CS_ID_SIZE]; /* of a create under way */
+    char *revision; /* of a Pod create under way: full revision name, owned */
+    char *gone_uid; /* deleted while a request was under way: late answers about it are ignored; owned */
+    uint64_t seen; /* list in which it was last seen */
+    struct cs_jtree *norm; /* revision: normal form of its template; owned */
     uint64_t digest;
 };
 
@@ -53,10 +53,10 @@ struct cs_set_entry {
     char *uid;
     struct cs_cloneset *set; /* borrowed from its entry; NULL: not seen (yet, or any more) */
     struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
-    struct cs_jtree *norm;                 /* normal form of the live template; owned */
+    struct cs_jtree *norm; /* normal form of the live template; owned */
     uint64_t digest;
     struct cs_set_run *run; /* the reconciler's; NULL until needed */
-    const char **absent;    /* ids confirmed to be without Pod (D6), interned */
+    const char **absent; /* ids confirmed to be without Pod (D6), interned */
     uint32_t n_absent;
     size_t cap_absent;
     struct cs_blocked_id *blocked;
@@ -65,9 +65,10 @@ struct cs_set_entry {
 };
 
 struct cs_store_hooks {
-    void (*on_change)(void *ctx, struct cs_set_entry *s);  /* something of the set changed */
-    bool (*on_set_gone)(void *ctx, struct cs_set_entry *s); /* about to be freed; false: not yet, a request is under way */
-    void (*on_restored)(void *ctx, enum cs_kind k);         /* D5c: a list older than the store */
+    void (*on_change)(void *ctx, struct cs_set_entry *s); /* something of the set changed */
+    bool (*on_set_gone)(
+        void *ctx, struct cs_set_entry *s); /* about to be freed; false: not yet, a request is under way */
+    void (*on_restored)(void *ctx, enum cs_kind k); /* D5c: a list older than the store */
     void *ctx;
 };
 
@@ -76,7 +77,7 @@ struct cs_store {
     struct cs_entry *tables[CS_K_COUNT];
     struct cs_set_entry *sets;
     uint64_t list_seq[CS_K_COUNT];
-    uint64_t high_rv[CS_K_COUNT];  /* newest version seen */
+    uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t begin_rv[CS_K_COUNT]; /* the same when the list under way began */
     struct cs_store_hooks hooks;
     bool sweep_due;
@@ -91,7 +92,8 @@ void cs_store_done(struct cs_store *s);
  */
 bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err);
 /* A watch said DELETED (rv of the event), or a GET gave 404 (rv 0). uid NULL: whatever is there. */
-void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const char *name, const char *uid, uint64_t rv);
+void cs_store_remove(
+    struct cs_store *s, enum cs_kind k, const char *ns, const char *name, const char *uid, uint64_t rv);
 void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
 /* D5b: drops what was not listed and is held at a version ≤ rv. */
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);

@@ -30,8 +30,7 @@ static void parse_entries(struct cs_json last, struct cs_inplace_state *ret)
     if (!cs_json_is(last, CS_J_OBJECT) || n == 0)
         return;
     ret->entries = cs_new_array(struct cs_inplace_entry, n);
-    cs_json_foreach(e, last)
-    {
+    cs_json_foreach (e, last) {
         ret->entries[ret->n++] = (struct cs_inplace_entry){
             .container = cs_json_key_dup(e),
             .image_id = cs_json_str_dup(cs_json_get(e, "imageID")),
@@ -62,8 +61,7 @@ void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret)
     ret->updated_ms = json_time(cs_json_get(root, "updateTimestamp"));
     ret->batch_ms = ret->updated_ms;
     batches = cs_json_get(root, "containerBatchesRecord");
-    cs_json_foreach(b, batches)
-    {
+    cs_json_foreach (b, batches) {
         int64_t at = json_time(cs_json_get(b, "timestamp"));
 
         if (at > ret->batch_ms)

@@ -38,7 +38,8 @@ struct surge {
     int32_t all, old;
 };
 
-static struct surge surge_in_use(const struct cs_limits *l, const struct cs_counts *c, int32_t old_diff, int32_t new_diff)
+static struct surge surge_in_use(
+    const struct cs_limits *l, const struct cs_counts *c, int32_t old_diff, int32_t new_diff)
 {
     int32_t missing = c->pre_del_new + c->pre_del_old + c->unavail_new + c->unavail_old;
     int32_t to_del = c->to_del_new + c->to_del_old;

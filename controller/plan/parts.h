@@ -18,21 +18,21 @@ struct cs_counts {
 };
 
 struct cs_limits {
-    int32_t n;           /* replicas */
-    int32_t partition;   /* P */
-    int32_t surge;       /* S */
+    int32_t n; /* replicas */
+    int32_t partition; /* P */
+    int32_t surge; /* S */
     int32_t unavailable; /* U, rounded as §5.2 says */
-    int32_t scale_cap;   /* C, or INT32_MAX: unlimited */
+    int32_t scale_cap; /* C, or INT32_MAX: unlimited */
     bool current_is_update;
     bool partition_rollback; /* gate CloneSetPartitionRollback */
-    bool exclude_preparing;  /* preparing-delete Pods do not count */
+    bool exclude_preparing; /* preparing-delete Pods do not count */
 };
 
 struct cs_numbers {
     int32_t scale_up, scale_up_old, scale_up_limit;
     int32_t scale_down, scale_down_old;
     int32_t delete_ready_limit;
-    int32_t update_num;             /* > 0: so many old Pods forward; < 0: back (gate) */
+    int32_t update_num; /* > 0: so many old Pods forward; < 0: back (gate) */
     int32_t update_max_unavailable; /* B; may be negative */
 };
 
@@ -54,8 +54,8 @@ struct cs_inplace_state {
     bool valid; /* the annotation exists and parses */
     char *revision;
     int64_t updated_ms; /* updateTimestamp, wall */
-    int64_t batch_ms;   /* time of the newest containerBatchesRecord, or updated_ms */
-    bool has_next;      /* next… entries: a later batch is due */
+    int64_t batch_ms; /* time of the newest containerBatchesRecord, or updated_ms */
+    bool has_next; /* next… entries: a later batch is due */
     struct cs_inplace_entry *entries;
     uint32_t n;
 };
@@ -87,7 +87,7 @@ struct cs_planner {
     struct cs_counts counts;
     struct cs_numbers numbers;
     bool need_fresh; /* something destructive was wanted and the set was not fresh */
-    bool scaled;     /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
+    bool scaled; /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
     bool has_claims; /* the set has claim templates */
 };
 

@@ -404,7 +404,8 @@ static bool selector_usable(struct cs_planner *pl)
     else if (!cs_selector_matches(&set->spec.selector, &set->template_labels))
         wrong = "spec.selector does not match spec.template.metadata.labels";
     if (wrong)
-        cs_plan_note(pl, true, "InvalidSpec", wrong, "%s: nothing is done for this CloneSet until that is mended", wrong);
+        cs_plan_note(
+            pl, true, "InvalidSpec", wrong, "%s: nothing is done for this CloneSet until that is mended", wrong);
     return !wrong;
 }
 

@@ -19,7 +19,7 @@ enum cs_busy { CS_IDLE, CS_BUSY_CREATE, CS_BUSY_PATCH, CS_BUSY_DELETE, CS_BUSY_R
 /* One Pod name of the set. */
 struct cs_view_pod {
     const struct cs_pod *pod; /* NULL: a create is under way and nothing was seen yet */
-    const char *name;         /* the Pod's, or of the create under way */
+    const char *name; /* the Pod's, or of the create under way */
     const char *id;
     const char *revision; /* label, or of the create under way; NULL when the Pod has none */
     enum cs_busy busy;
@@ -47,15 +47,9 @@ struct cs_view_revision {
     enum cs_busy busy;
 };
 
-/* A Pod's id may be taken over only after the server said that no Pod of that name exists (D6). */
-struct cs_absent_ids {
-    const char *const *ids; /* sorted */
-    uint32_t n;
-};
-
 struct cs_observation {
     const struct cs_cloneset *set; /* spec already defaulted */
-    struct cs_view_pod *pods;      /* any order; the planner sorts */
+    struct cs_view_pod *pods; /* any order; the planner sorts */
     uint32_t n_pods;
     struct cs_view_claim *claims;
     uint32_t n_claims;
@@ -64,16 +58,17 @@ struct cs_observation {
     const struct cs_jtree *norm; /* normal form of the live template */
     uint64_t digest;
     bool revision_busy; /* a write of a revision is under way */
-    struct cs_absent_ids absent;
+    const char *const *absent; /* ids of which the server said that no Pod has them (D6), sorted */
+    uint32_t n_absent;
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
-    bool set_busy;  /* a write of the set (not status) is under way */
+    bool set_busy; /* a write of the set (not status) is under way */
     int64_t now_ms; /* wall */
     const char *last_scale_error, *last_update_error; /* of requests since the last success; NULL: none */
 };
 
 enum cs_action_kind {
     CS_ACT_NONE,
-    CS_ACT_READ_SET,        /* D2: before the first destructive request */
+    CS_ACT_READ_SET, /* D2: before the first destructive request */
     CS_ACT_CREATE_REVISION, /* the candidate of the live template */
     CS_ACT_RENUMBER_REVISION,
     CS_ACT_DELETE_REVISION,
@@ -84,33 +79,33 @@ enum cs_action_kind {
     CS_ACT_HAND_BACK, /* claim: owner becomes the set again */
     CS_ACT_DELETE_POD,
     CS_ACT_MARK_RECREATE, /* specified-delete with target revision (D8); destructive */
-    CS_ACT_UNMARK,        /* D8: rolled back */
-    CS_ACT_GATE_OFF,      /* InPlaceUpdateReady False (spec §6.6 A) */
+    CS_ACT_UNMARK, /* D8: rolled back */
+    CS_ACT_GATE_OFF, /* InPlaceUpdateReady False (spec §6.6 A) */
     CS_ACT_INPLACE_START, /* spec §6.6 B with a grace period: labels and annotations only */
     CS_ACT_INPLACE_APPLY, /* B and C in one: images and metadata now */
-    CS_ACT_GRACE_APPLY,   /* C after the grace period */
-    CS_ACT_GRACE_DROP,    /* spec §6.7: the Pod's revision moved on */
-    CS_ACT_REFRESH,       /* gate True and/or lifecycle state and/or pod-template-hash, one status patch */
-    CS_ACT_RELEASE,       /* remove our ownerReference: the selector no longer matches */
-    CS_ACT_STRIKE,        /* vanished names out of podsToDelete */
+    CS_ACT_GRACE_APPLY, /* C after the grace period */
+    CS_ACT_GRACE_DROP, /* spec §6.7: the Pod's revision moved on */
+    CS_ACT_REFRESH, /* gate True and/or lifecycle state and/or pod-template-hash, one status patch */
+    CS_ACT_RELEASE, /* remove our ownerReference: the selector no longer matches */
+    CS_ACT_STRIKE, /* vanished names out of podsToDelete */
     CS_ACT_COUNT
 };
 const char *cs_action_name(enum cs_action_kind k);
 
 struct cs_action {
     enum cs_action_kind kind;
-    const struct cs_pod *pod;     /* borrowed from the observation, as everything below */
+    const struct cs_pod *pod; /* borrowed from the observation, as everything below */
     const struct cs_claim *claim;
     const struct cs_revision *revision; /* of the Pod to create, target of an update, revision to write */
-    const struct cs_revision *from;     /* in place: the revision the Pod carries */
-    const char *vct;                    /* CREATE_CLAIM: claim template's name */
-    char name[CS_NAME_SIZE];            /* CREATE_*, CONFIRM_ABSENT: the object's name */
+    const struct cs_revision *from; /* in place: the revision the Pod carries */
+    const char *vct; /* CREATE_CLAIM: claim template's name */
+    char name[CS_NAME_SIZE]; /* CREATE_*, CONFIRM_ABSENT: the object's name */
     char id[CS_ID_SIZE];
-    bool gate_true;            /* REFRESH: write the condition True */
-    enum cs_lifecycle state;   /* REFRESH: new state, NONE: leave */
-    bool template_hash;        /* REFRESH: add the label */
-    int64_t number;            /* RENUMBER_REVISION: new number; INPLACE_START: grace seconds */
-    const char *why;           /* static text: the reason, for logs */
+    bool gate_true; /* REFRESH: write the condition True */
+    enum cs_lifecycle state; /* REFRESH: new state, NONE: leave */
+    bool template_hash; /* REFRESH: add the label */
+    int64_t number; /* RENUMBER_REVISION: new number; INPLACE_START: grace seconds */
+    const char *why; /* static text: the reason, for logs */
 };
 
 /* What the status should say (spec §7.1); the writer compares with what is stored. */
@@ -137,7 +132,7 @@ struct cs_plan {
     bool have_status; /* false until revisions are established */
     int64_t requeue_at_ms; /* wall; 0: none */
     char failed_update[256]; /* condition FailedUpdate message of this pass, "" none */
-    char waiting[256];       /* one line: what is being waited for, "" nothing */
+    char waiting[256]; /* one line: what is being waited for, "" nothing */
 };
 
 /* Plans one pass. The observation's arrays are sorted and their planner fields filled in place. */
@@ -146,8 +141,6 @@ void cs_plan_done(struct cs_plan *p);
 
 /* Destructive in the sense of D2. */
 bool cs_action_destructive(enum cs_action_kind k);
-
-/* ---- parts, exposed for tests ---- */
 
 /* Spec §5.3. min_ready_s = 0: ready. */
 bool cs_pod_update_ready(const struct cs_pod *p, int32_t min_ready_s, int64_t now_ms);

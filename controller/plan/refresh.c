@@ -115,7 +115,7 @@ void cs_plan_status(struct cs_planner *pl)
     st->expected_updated = pl->limits.n - pl->limits.partition;
     st->update_revision = pl->update->rev->meta.name;
     /* Spec §7.2: readiness is not asked for. */
-    st->current_revision = st->updated == st->replicas && st->replicas == pl->limits.n ? st->update_revision
-                                                                                     : pl->current->rev->meta.name;
+    st->current_revision =
+        st->updated == st->replicas && st->replicas == pl->limits.n ? st->update_revision : pl->current->rev->meta.name;
     pl->p->have_status = true;
 }

@@ -178,8 +178,8 @@ void cs_plan_scale(struct cs_planner *pl)
     int32_t limit = d->delete_ready_limit - ready_deletes_under_way(pl);
 
     if (d->scale_up > d->scale_up_limit)
-        cs_plan_note(pl, true, "ScaleUpLimited", "", "scaleUp is limited because of scaleStrategy.maxUnavailable, limit: %d",
-            d->scale_up_limit);
+        cs_plan_note(pl, true, "ScaleUpLimited", "",
+            "scaleUp is limited because of scaleStrategy.maxUnavailable, limit: %d", d->scale_up_limit);
     if (d->scale_up_limit > 0) {
         cs_plan_create(pl);
     } else {
@@ -187,8 +187,8 @@ void cs_plan_scale(struct cs_planner *pl)
             if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
                 cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
         delete_specified(pl, list, &limit);
-        if (d->scale_down > 0 && pl->counts.to_del_new + pl->counts.to_del_old + pl->counts.pre_del_new +
-                                         pl->counts.pre_del_old == 0)
+        if (d->scale_down > 0 &&
+            pl->counts.to_del_new + pl->counts.to_del_old + pl->counts.pre_del_new + pl->counts.pre_del_old == 0)
             scale_in(pl, list, &limit);
     }
     hand_back(pl);
@@ -245,7 +245,8 @@ static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
         return true;
     }
     cs_plan_note(pl, true, "NodeLost", v->name,
-        "pod %s is stuck Terminating on a lost node: a Pod with a fresh id replaces it, its claims are kept for the next vacancy",
+        "pod %s is stuck Terminating on a lost node: a Pod with a fresh id replaces it, its claims are kept for the "
+        "next vacancy",
         v->name);
     return false;
 }
@@ -266,7 +267,8 @@ static void find_vacancies(struct creation *c)
 
         for (; to < o->n_claims && strcmp(o->claims[to].id, id) == 0; to++) {
             usable = usable || !o->claims[to].claim || cs_plan_claim_is_sets(pl, &o->claims[to]);
-            blocked = blocked || o->claims[to].foreign || (o->claims[to].claim && !cs_plan_claim_is_sets(pl, &o->claims[to]));
+            blocked =
+                blocked || o->claims[to].foreign || (o->claims[to].claim && !cs_plan_claim_is_sets(pl, &o->claims[to]));
         }
         if (usable && !blocked && !id_has_pod(c, id)) {
             size_t cap = c->cap;
@@ -330,7 +332,7 @@ static void add_new_ids(struct creation *c, uint32_t want)
 
 static bool absent_confirmed(const struct cs_observation *o, const char *id)
 {
-    return o->absent.n > 0 && bsearch(&id, o->absent.ids, o->absent.n, sizeof(o->absent.ids[0]), by_text) != NULL;
+    return o->n_absent > 0 && bsearch(&id, o->absent, o->n_absent, sizeof(o->absent[0]), by_text) != NULL;
 }
 
 /* Creates what is missing of the claims of an id; true when all are there. */

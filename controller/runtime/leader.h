@@ -22,9 +22,9 @@ struct cs_leader_options {
     const struct cs_clock *clock;
     struct cs_rand *rand;
     const struct cs_log *log;
-    struct cs_metrics *metrics;   /* leader_election_master_status{name} */
-    const char *ns, *name;        /* of the Lease */
-    const char *identity;         /* "<host>_<random>" */
+    struct cs_metrics *metrics; /* leader_election_master_status{name} */
+    const char *ns, *name; /* of the Lease */
+    const char *identity; /* "<host>_<random>" */
     int64_t lease_ms, fence_ms, retry_ms; /* 0: 15000, 10000, 2000 */
     void (*on_started)(void *ctx); /* leadership gained; writes may begin once caches were re-read */
     void (*on_stopped)(void *ctx); /* leadership lost or fence passed: stop deciding at once */

@@ -26,7 +26,7 @@ struct cs_recorder_options {
     const struct cs_log *log;
     struct cs_metrics *metrics;
     const char *component; /* "cloneset-controller" */
-    const char *instance;  /* host or Pod name */
+    const char *instance; /* host or Pod name */
     bool (*may_write)(void *ctx); /* fencing (D12): false drops the event */
     void *ctx;
 };
@@ -35,8 +35,8 @@ struct cs_recorder *cs_recorder_new(const struct cs_recorder_options *o);
 void cs_recorder_free(struct cs_recorder *r);
 CS_DEFINE_CLEANUP(struct cs_recorder *, cs_recorder_free)
 /* type is "Warning" when warning, else "Normal"; message is cut at 1,024 bytes on a UTF-8 boundary. */
-void cs_recorder_event(struct cs_recorder *r, const struct cs_event_ref *about, bool warning, const char *reason,
-    const char *message);
+void cs_recorder_event(
+    struct cs_recorder *r, const struct cs_event_ref *about, bool warning, const char *reason, const char *message);
 /* Forgets counters of an object that is gone. */
 void cs_recorder_forget(struct cs_recorder *r, const char *uid);
 

@@ -9,8 +9,10 @@
 
 static const struct cs_metric_desc desc_depth = {
     .name = "workqueue_depth", .help = "Current depth of the workqueue", .type = CS_METRIC_GAUGE, .labels = {"name"}};
-static const struct cs_metric_desc desc_adds = {
-    .name = "workqueue_adds_total", .help = "Adds handled by the workqueue", .type = CS_METRIC_COUNTER, .labels = {"name"}};
+static const struct cs_metric_desc desc_adds = {.name = "workqueue_adds_total",
+    .help = "Adds handled by the workqueue",
+    .type = CS_METRIC_COUNTER,
+    .labels = {"name"}};
 static const struct cs_metric_desc desc_retries = {.name = "workqueue_retries_total",
     .help = "Retries handled by the workqueue",
     .type = CS_METRIC_COUNTER,
@@ -23,8 +25,8 @@ static const struct cs_metric_desc desc_wait = {.name = "workqueue_queue_duratio
     .buckets = wait_buckets,
     .n_buckets = 5};
 
-void cs_workqueue_init(struct cs_workqueue *q, const char *name, struct cs_loop *loop, struct cs_rand *rand,
-    struct cs_metrics *metrics)
+void cs_workqueue_init(
+    struct cs_workqueue *q, const char *name, struct cs_loop *loop, struct cs_rand *rand, struct cs_metrics *metrics)
 {
     *q = (struct cs_workqueue){.loop = loop, .rand = rand, .name = name};
     q->m_depth = cs_metric_get(metrics, &desc_depth);

@@ -33,8 +33,8 @@ struct cs_workqueue {
     const char *name;
 };
 
-void cs_workqueue_init(struct cs_workqueue *q, const char *name, struct cs_loop *loop, struct cs_rand *rand,
-    struct cs_metrics *metrics);
+void cs_workqueue_init(
+    struct cs_workqueue *q, const char *name, struct cs_loop *loop, struct cs_rand *rand, struct cs_metrics *metrics);
 void cs_work_init(struct cs_work *w, struct cs_workqueue *q);
 void cs_work_done(struct cs_work *w); /* out of the queue, timer disarmed */
 

@@ -113,8 +113,9 @@ static inline bool peer_answer(struct peer *p, bool head, struct answer *a)
     if (n_head >= sizeof(a->headers))
         return false;
     memcpy(a->headers, p->buf, n_head);
-    if (sscanf(a->headers, "HTTP/1.1 %3d", &a->status) != 1)
+    if (strncmp(a->headers, "HTTP/1.1 ", 9) != 0)
         return false;
+    a->status = (int)strtol(a->headers + 9, NULL, 10);
     a->close = strstr(a->headers, "Connection: close") != NULL;
     length = strstr(a->headers, "Content-Length: ");
     a->body_len = length && !head && a->status != 100 ? strtoul(length + 16, NULL, 10) : 0;
@@ -133,6 +134,8 @@ static inline bool peer_post(struct peer *p, const char *path, const void *body,
 {
     char head[512];
 
+    a->status = 0;
+    a->close = false;
     (void)snprintf(head, sizeof(head),
         "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", path, len);
     return peer_sends(p, head) && peer_send(p, body, len) && peer_answer(p, false, a);

@@ -427,7 +427,7 @@ static void test_drain_finishes_what_is_under_way(void **state)
     struct cs_http_server *s = start(&f, 2);
     struct answer a;
     struct peer p, q;
-    pthread_t t;
+    pthread_t t = 0;
 
     (void)state;
     assert_true(peer_connect(&p, cs_http_server_port(s)));
@@ -539,7 +539,7 @@ static void test_many_peers_at_once(void **state)
     struct cs_http_server *s = start(&f, 4);
     atomic_int good = 0;
     struct hammer h = {.port = cs_http_server_port(s), .good = &good};
-    pthread_t t[8];
+    pthread_t t[8] = {0};
 
     (void)state;
     for (int i = 0; i < 8; i++)

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes the answers of requests into the store. What an answer leaves in doubt is read from the server (or, for a create, sent
+ * again under the same name: D5e) before anything else happens to that object.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "controller/cloneset/ops.h"
+
+static bool is_create(const struct cs_ops *op)
+{
+    return op->verb == CS_VERB_CREATE;
+}
+
+static bool counts_as_update(enum cs_action_kind k)
+{
+    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REFRESH;
+}
+
+static void tell_success(struct cs_controller *c, struct cs_set_run *r, const struct cs_ops *op)
+{
+    switch (op->action) {
+    case CS_ACT_CREATE_POD:
+        cs_run_eventf(c, r, false, "SuccessfulCreate", "succeed to create pod %s", op->name);
+        break;
+    case CS_ACT_DELETE_POD:
+        cs_run_eventf(c, r, false, "SuccessfulDelete", "succeed to delete pod %s", op->name);
+        break;
+    case CS_ACT_INPLACE_START:
+    case CS_ACT_INPLACE_APPLY:
+        cs_run_eventf(c, r, false, "SuccessfulUpdatePodInPlace", "successfully update pod %s in-place(revision %s)",
+            op->name, op->revision);
+        break;
+    case CS_ACT_MARK_RECREATE:
+        cs_run_eventf(c, r, false, "SuccessfulUpdatePodReCreate",
+            "successfully patch pod %s specified-delete for update(revision %s)", op->name, op->revision);
+        break;
+    default:
+        break;
+    }
+}
+
+static void tell_failure(
+    struct cs_controller *c, struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
+{
+    switch (op->action) {
+    case CS_ACT_CREATE_POD:
+        cs_run_eventf(c, r, true, "FailedCreate", "failed to create pod: %s, pod: %s", e->message, op->name);
+        break;
+    case CS_ACT_CREATE_CLAIM:
+        cs_run_eventf(c, r, true, "FailedCreate", "failed to create pvc: %s, pvc: %s", e->message, op->name);
+        break;
+    case CS_ACT_CREATE_REVISION:
+        cs_run_eventf(c, r, true, "FailedCreate", "failed to create revision %s: %s", op->name, e->message);
+        break;
+    case CS_ACT_DELETE_POD:
+        cs_run_eventf(c, r, true, "FailedDelete", "failed to delete pod %s: %s", op->name, e->message);
+        break;
+    case CS_ACT_HAND_OVER:
+        cs_run_eventf(c, r, true, "FailedUpdate", "failed to update PVC %s: %s", op->name, e->message);
+        break;
+    case CS_ACT_INPLACE_START:
+    case CS_ACT_INPLACE_APPLY:
+        cs_run_eventf(c, r, true, "FailedUpdatePodInPlace", "failed to update pod %s in-place(revision %s): %s",
+            op->name, op->revision, e->message);
+        break;
+    case CS_ACT_MARK_RECREATE:
+        cs_run_eventf(c, r, true, "FailedUpdatePodReCreate",
+            "failed to patch pod specified-delete %s for update(revision %s): %s", op->name, op->revision, e->message);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Takes an object out of an answer; false when the body is none (a Status). */
+static bool apply_body(struct cs_ops *op, struct cs_str body)
+{
+    struct cs_controller *c = op->c;
+    cs_autojdoc doc = {0};
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_json obj;
+
+    if (!cs_jdoc_parse(&doc, body.p ? body.p : "", body.len, NULL, &err))
+        return false;
+    obj = cs_jdoc_root(&doc);
+    if (cs_json_str_is(cs_json_get(obj, "kind"), "Status"))
+        return false;
+    if (!cs_store_apply(&c->store, op->kind, obj, false, &err)) {
+        cs_log_warn(c->o.log, "cannot decode an answer", CS_KVS("name", op->name), CS_KVS("err", err.message));
+        return false;
+    }
+    return true;
+}
+
+/* The op is over: settles its entry and its set. */
+static void finish(struct cs_ops *op)
+{
+    struct cs_controller *c = op->c;
+    struct cs_set_run *r = cs_op_run(op);
+    bool created = is_create(op) && (op->kind == CS_K_POD || op->kind == CS_K_CLAIM);
+
+    if (c->inflight > 0)
+        c->inflight--;
+    if (r) {
+        r->inflight--;
+        if (created)
+            r->creates--;
+        if (op->status)
+            r->status_busy = false;
+        if (op->action == CS_ACT_READ_SET)
+            r->reading_set = false;
+        if (op->action == CS_ACT_STRIKE)
+            r->set_busy = false;
+        if (op->action == CS_ACT_CREATE_REVISION || op->action == CS_ACT_RENUMBER_REVISION)
+            r->revision_busy = false;
+    }
+    cs_op_free(op);
+    if (r)
+        cs_run_wake(r);
+}
+
+static void settle(struct cs_ops *op)
+{
+    struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
+
+    if (e)
+        cs_store_settle(&op->c->store, e);
+}
+
+static void on_timer_send(void *ctx)
+{
+    cs_op_send(ctx);
+}
+
+/* Sends the op's request again, or a GET in its place, after a pause that grows (D13). */
+static void again(struct cs_ops *op, bool read, int64_t at_least_ms)
+{
+    struct cs_controller *c = op->c;
+    int64_t delay = op->tries < 8 ? (int64_t)50 << op->tries : 10000;
+
+    if (read) {
+        struct cs_entry *e = cs_op_entry(op);
+
+        if (e)
+            e->busy = op->verb == CS_VERB_CREATE ? CS_BUSY_CREATE : CS_BUSY_READ;
+        op->verb = CS_VERB_GET;
+        op->subresource = NULL;
+        free(op->body);
+        op->body = NULL;
+    }
+    if (delay < at_least_ms)
+        delay = at_least_ms;
+    op->call = 0;
+    op->timer = (struct cs_timer){.fn = on_timer_send, .ctx = op};
+    cs_timer_arm_in(c->o.loop, &op->timer, cs_rand_jitter_ms(c->o.rand, delay > 10000 ? 10000 : delay, 20));
+}
+
+/* Reads the object at once: the view the request was made on is stale. */
+static void reread(struct cs_ops *op)
+{
+    struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
+
+    if (e)
+        e->busy = CS_BUSY_READ;
+    op->verb = CS_VERB_GET;
+    op->subresource = NULL;
+    free(op->body);
+    op->body = NULL;
+    op->tries = 0;
+    cs_op_send(op);
+}
+
+static void window_success(struct cs_set_run *r)
+{
+    if (++r->window_ok >= r->window && r->window < CS_MAX_INFLIGHT) {
+        r->window *= 2;
+        r->window_ok = 0;
+    }
+}
+
+static void on_success(struct cs_ops *op, const struct cs_reply *reply)
+{
+    struct cs_controller *c = op->c;
+    struct cs_set_run *r = cs_op_run(op);
+    bool read = op->verb == CS_VERB_GET;
+    struct cs_entry *e;
+
+    if (op->verb == CS_VERB_DELETE) {
+        /* D5a: no tombstone. The answer shows the Pod Terminating; without such an answer it stays marked until the watch tells. */
+        (void)apply_body(op, reply->body);
+        e = cs_op_entry(op);
+        if (op->kind == CS_K_POD && e && e->obj && e->meta->deleted_ms == 0) {
+            if (r)
+                tell_success(c, r, op);
+            again(op, true, 2000);
+            if (e)
+                e->busy = CS_BUSY_DELETE;
+            return;
+        }
+    } else {
+        (void)apply_body(op, reply->body);
+    }
+    if (op->action == CS_ACT_READ_SET && r && r->se->set && !op->status) {
+        r->fresh_generation = r->se->set->meta.generation;
+        r->fresh_until_ms = cs_loop_now_ms(c->o.loop) + 1000;
+    }
+    if (r && is_create(op))
+        window_success(r);
+    if (r && op->action == CS_ACT_CREATE_CLAIM)
+        cs_set_absent_add(&c->store, r->se, op->id); /* a new id: no Pod can have it yet */
+    if (r && !read && op->action != CS_ACT_NONE)
+        tell_success(c, r, op);
+    settle(op);
+    finish(op);
+}
+
+static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
+{
+    bool update = counts_as_update(op->action);
+    char *to = update ? r->update_error : r->scale_error;
+
+    (void)snprintf(to, sizeof(r->scale_error), "%s %s: %.180s", cs_action_name(op->action), op->name, e->message);
+    r->failed = true;
+    r->window = 1;
+    r->window_ok = 0;
+}
+
+/* The name is taken: by our own create that was in doubt, by a view that lags, or by somebody else. */
+static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
+{
+    struct cs_controller *c = op->c;
+    struct cs_set_run *r = cs_op_run(op);
+    cs_autojdoc doc = {0};
+    struct cs_json obj = {0};
+    bool ours = false;
+
+    if (reply->body.p && cs_jdoc_parse(&doc, reply->body.p, reply->body.len, NULL, NULL))
+        obj = cs_jdoc_root(&doc);
+    (void)apply_body(op, reply->body);
+    cs_json_foreach (o, cs_json_at(obj, "metadata", "ownerReferences", NULL)) {
+        ours = ours || cs_json_str_is(cs_json_get(o, "uid"), op->set_uid);
+    }
+    if (r && op->action == CS_ACT_CREATE_REVISION) {
+        struct cs_entry *e = cs_op_entry(op);
+
+        /* Same name, other data: the collision count makes another name (spec §4.2). */
+        if (!ours || !e || !e->norm || e->digest != r->se->digest || !cs_template_equal(e->norm, r->se->norm))
+            r->collision_count++;
+    } else if (r && !ours) {
+        cs_set_block_id(r->se, op->id, op->name);
+        cs_run_eventf(c, r, true, "FailedCreate",
+            "failed to create %s %s: an object of that name exists and is not of this CloneSet; another id is used",
+            op->kind == CS_K_POD ? "pod" : "pvc", op->name);
+    }
+    settle(op);
+    finish(op);
+}
+
+/* A read has ended; the object is what it says. */
+static void on_read_error(struct cs_ops *op, const struct cs_error *err)
+{
+    struct cs_controller *c = op->c;
+    struct cs_set_run *r = cs_op_run(op);
+
+    if (err->kind == CS_ERR_NOT_FOUND) {
+        cs_store_remove(&c->store, op->kind, op->ns, op->name, NULL, 0);
+        if (r && op->action == CS_ACT_CONFIRM_ABSENT)
+            cs_set_absent_add(&c->store, r->se, op->id);
+        settle(op);
+        finish(op);
+        return;
+    }
+    again(op, false, err->retry_after_ms);
+}
+
+/* A JSON Patch test that failed: the object is not what we thought, as with 409. */
+static bool test_failed(const struct cs_ops *op, const struct cs_error *err)
+{
+    return op->verb == CS_VERB_PATCH_JSON && err->code == 422 &&
+           strstr(err->message, "the server rejected our request due to an error") != NULL;
+}
+
+static void on_failure(struct cs_ops *op, const struct cs_error *err)
+{
+    struct cs_controller *c = op->c;
+    struct cs_set_run *r = cs_op_run(op);
+
+    if (err->kind == CS_ERR_CONFLICT || err->kind == CS_ERR_ALREADY_EXISTS || test_failed(op, err)) {
+        cs_metric_add(c->m_conflicts, 1, CS_LABELS("cloneset"));
+        if (op->status || (op->kind == CS_K_SET && op->action == CS_ACT_STRIKE)) {
+            reread(op); /* never a Failed condition (U-16) */
+            return;
+        }
+        reread(op);
+        return;
+    }
+    if (err->kind == CS_ERR_NOT_FOUND && !is_create(op)) {
+        cs_store_remove(&c->store, op->kind, op->ns, op->name, NULL, 0);
+        settle(op);
+        finish(op);
+        return;
+    }
+    if (cs_error_in_doubt(err)) {
+        cs_log_info(c->o.log, "a request is in doubt", CS_KVS("name", op->name),
+            CS_KVS("action", cs_action_name(op->action)), CS_KVS("err", err->message));
+        again(op, !is_create(op), err->retry_after_ms); /* D5e: creates under the same name */
+        return;
+    }
+    if (r) {
+        if (err->kind == CS_ERR_THROTTLED)
+            r->not_before_ms = cs_loop_now_ms(c->o.loop) + (err->retry_after_ms > 0 ? err->retry_after_ms : 1000);
+        else if (!op->status)
+            tell_failure(c, r, op, err);
+        note_error(r, op, err);
+    }
+    cs_log_info(c->o.log, "a request failed", CS_KVS("name", op->name), CS_KVS("action", cs_action_name(op->action)),
+        CS_KVS("err", err->message));
+    settle(op);
+    finish(op);
+}
+
+void cs_op_answered(void *ctx, const struct cs_reply *reply)
+{
+    struct cs_ops *op = ctx;
+    bool read = op->verb == CS_VERB_GET;
+
+    op->call = 0;
+    if (reply->err.kind == CS_ERR_NONE && read &&
+        (op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM || op->action == CS_ACT_CREATE_REVISION))
+        on_taken(op, reply);
+    else if (reply->err.kind == CS_ERR_NONE)
+        on_success(op, reply);
+    else if (read)
+        on_read_error(op, &reply->err);
+    else
+        on_failure(op, &reply->err);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests under way, between act.c (sends them) and answers.c (takes their answers).
+ */
+#ifndef CS_CONTROLLER_OPS_H
+#define CS_CONTROLLER_OPS_H
+
+#include "controller/cloneset/controller.h"
+
+/* One request under way, or waiting to be sent again. */
+struct cs_ops {
+    struct cs_ops *next, *prev;
+    struct cs_controller *c;
+    char *set_uid;
+    enum cs_kind kind;
+    char *ns, *name;
+    enum cs_action_kind action;
+    enum cs_verb verb;
+    const char *subresource;
+    char *body; /* kept: creates in doubt are sent again */
+    char *revision;
+    char *about; /* the Pod the event is about, when that is not `name` */
+    char id[CS_ID_SIZE];
+    uint64_t call;
+    unsigned tries;
+    bool status; /* a status write */
+    struct cs_timer timer;
+};
+
+void cs_op_send(struct cs_ops *op);
+void cs_op_free(struct cs_ops *op);
+struct cs_entry *cs_op_entry(struct cs_ops *op);
+/* The run of its set, or NULL when the set entry is gone. */
+struct cs_set_run *cs_op_run(struct cs_ops *op);
+/* The one place where every request ends (client.h). */
+void cs_op_answered(void *ctx, const struct cs_reply *reply);
+
+#endif
