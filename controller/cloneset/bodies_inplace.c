@@ -418,7 +418,7 @@ static bool parse_templates(
 static bool inplace_body(const struct cs_inplace_body *b, bool apply, struct cs_strbuf *out, struct cs_error *err)
 {
     struct cs_jdoc docs[2] = {{0}, {0}};
-    struct cs_json t[2];
+    struct cs_json t[2] = {{0}};
     CS_CLEANUP(images_done) struct images im = {.n = 0};
     cs_autostrbuf meta = CS_STRBUF_INIT;
     char ts[CS_RFC3339_SIZE];

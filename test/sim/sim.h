@@ -85,9 +85,10 @@ struct sim_stream { /* a watch */
     uint64_t id;
     enum cs_kind kind;
     char *query;
-    bool open, listing, pumping, selects;
+    bool open, pumping, selects;
     size_t pos; /* next event of the log */
-    int64_t frozen_until_ms;
+    struct cs_strbuf out; /* lines that were not sent yet */
+    int64_t sent_ms, heard_ms, silence_ms, frozen_until_ms;
     cs_chunk_fn on_chunk;
     cs_reply_fn on_end;
     void *ctx;
