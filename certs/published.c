@@ -38,6 +38,7 @@ struct cs_published {
 
     /* The write under way. */
     enum phase phase;
+    bool repairing; /* the write sets right what was right before */
     uint64_t call;
     uint64_t base_rv; /* version that the write replaces */
     uint64_t written_rv; /* our last write; until the watch shows it, `seen` is known to be old */
@@ -302,9 +303,9 @@ static void on_patched(void *ctx, const struct cs_reply *reply)
         p->written_rv = rv;
         p->written_ms = now_ms(p);
     }
-    if (p->was_equal)
+    if (p->repairing)
         count_repair(p);
-    cs_log_info(p->o.rotator->log, p->was_equal ? "repaired a foreign change" : "published the CA bundle",
+    cs_log_info(p->o.rotator->log, p->repairing ? "repaired a foreign change" : "published the CA bundle",
         CS_KVS("kind", p->o.gvr->kind), CS_KVS("name", p->name));
     p->o.on_change(p->o.ctx);
 }
@@ -318,6 +319,7 @@ static void start_patch(struct cs_published *p)
     if (compare(p, &patch) != SHOWN_DIFFERS || patch.failed)
         return;
     p->phase = PATCHING;
+    p->repairing = p->was_equal; /* the watch may show our write before its answer comes */
     p->call = cs_client_call(r->client,
         &(struct cs_call){.verb = CS_VERB_PATCH_MERGE,
             .gvr = p->o.gvr,

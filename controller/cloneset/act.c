@@ -442,8 +442,10 @@ void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct
         cs_workqueue_add_at(&r->work, r->status_at_ms + 200);
         return;
     }
-    if (!c->o.may_write(c->o.ctx))
+    if (!c->o.may_write(c->o.ctx)) {
+        cs_workqueue_add_at(&r->work, now + 1000); /* nothing else may ever wake a set at rest */
         return;
+    }
     r->status_busy = true;
     r->status_at_ms = now;
     op = op_new(r, CS_K_SET, r->se->set->meta.name, CS_ACT_NONE);

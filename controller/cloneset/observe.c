@@ -144,8 +144,6 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     o.now_ms = cs_clock_wall_ms(c->o.clock);
     o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&
                   cs_loop_now_ms(c->o.loop) < r->fresh_until_ms;
-    o.last_scale_error = *r->scale_error ? r->scale_error : NULL;
-    o.last_update_error = *r->update_error ? r->update_error : NULL;
     *ret = o;
     return true;
 }

@@ -174,9 +174,8 @@ static void on_change(void *ctx, struct cs_set_entry *se)
 {
     struct cs_controller *c = ctx;
 
-    if (!se->set && !se->run)
-        return;
-    if (c->active)
+    /* A set that is gone is freed by cs_store_collect (on_set_gone) or by its last answer, never from within the store. */
+    if (se->set && c->active)
         cs_run_wake(cs_run_of(c, se));
 }
 
@@ -208,7 +207,8 @@ static void on_restored(void *ctx, enum cs_kind k)
 
     cs_log_warn(c->o.log, "the API server is behind what it told before: reading everything again",
         CS_KVS("resource", cs_kind_gvr(k)->resource));
-    cs_reflector_relist(c->reflectors[k]);
+    c->active = false; /* D5f: an emptied store must not be taken for an empty cluster */
+    relist_all(c);
 }
 
 static void on_object(void *ctx, enum cs_event_type type, struct cs_json obj, uint64_t rv)

@@ -63,7 +63,6 @@ struct cs_observation {
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
     int64_t now_ms; /* wall */
-    const char *last_scale_error, *last_update_error; /* of requests since the last success; NULL: none */
 };
 
 enum cs_action_kind {
@@ -132,7 +131,6 @@ struct cs_plan {
     bool have_status; /* false until revisions are established */
     int64_t requeue_at_ms; /* wall; 0: none */
     char failed_update[256]; /* condition FailedUpdate message of this pass, "" none */
-    char waiting[256]; /* one line: what is being waited for, "" nothing */
 };
 
 /* Plans one pass. The observation's arrays are sorted and their planner fields filled in place. */

@@ -45,6 +45,7 @@ static void mark_recreate(struct updater *u, struct cs_view_pod *v, const char *
     if (a) {
         a->pod = v->pod;
         a->revision = u->target->rev;
+        v->chosen = true; /* no housekeeping besides */
     }
 }
 

@@ -98,7 +98,7 @@ class Bed:
 
     def accepts_nonsense(self, wanted):
         bad = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "nonsense"},
-               "spec": {"replicas": -1, "selector": {"matchLabels": {"a": "b"}}, "template": {}}}
+               "spec": {"revisionHistoryLimit": -1, "selector": {"matchLabels": {"a": "b"}}, "template": {}}}
         status, text = self.api.raw("POST", f"{kube.GROUP}/namespaces/default/clonesets?dryRun=All", bad)
         return (status == 201) == wanted and (wanted or "denied the request" in text)
 

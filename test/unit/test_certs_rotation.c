@@ -140,6 +140,8 @@ static void rotate(int64_t max_delay_ms, unsigned fault_pct, bool restarts, int6
         assert_in_range(cs_metric_value(rotations, CS_LABELS("ca")), 2, 9);
         assert_in_range(cs_metric_value(rotations, CS_LABELS("leaf")), 8, 30);
         assert_in_range(cs_metric_value(rotations, CS_LABELS("retire")), 1, 9);
+        assert_int_equal(repairs(&w, "MutatingWebhookConfiguration", "hooks-m"), 0); /* nobody else was there */
+        assert_int_equal(repairs(&w, "ValidatingWebhookConfiguration", "hooks-v"), 0);
         w.api.fault_pct = 0;
         live(&w, &k, scale * 30 * SECOND, false);
         for (unsigned i = 0; i < MAX_REPLICAS; i++)
