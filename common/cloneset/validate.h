@@ -16,7 +16,8 @@ struct cs_texts {
     char **items;
     size_t n, cap;
 };
-void cs_texts_add(struct cs_texts *t, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* duplicates are dropped */
+void cs_texts_add(struct cs_texts *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3))); /* duplicates are dropped */
 void cs_texts_done(struct cs_texts *t);
 
 /*
@@ -30,8 +31,8 @@ void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors);
  * cs_validate_cloneset. D15: what the old object already violated goes to warnings; with deletionTimestamp, or with spec
  * unchanged, nothing is refused.
  */
-void cs_validate_update(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors,
-    struct cs_texts *ret_warnings);
+void cs_validate_update(
+    struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors, struct cs_texts *ret_warnings);
 
 /*
  * Warnings on an accepted object (old absent on CREATE): what the edit will do (in place or recreate, up to how many Pods, which path

@@ -14,6 +14,7 @@
 #include "common/base/str.h"
 
 #define MAX_FILE ((size_t)1 << 20)
+#define MAX_NESTING 100
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 void cs_kube_config_free(struct cs_kube_config *c)
@@ -168,7 +169,7 @@ static char *resolve(const struct source *src, const char *path)
 {
     if (path[0] == '/')
         return cs_xstrdup(path);
-    return cs_xasprintf("%s/%s", src->dir && src->dir[0] ? src->dir : ".", path);
+    return cs_xasprintf("%s/%s", src->dir ? src->dir : ".", path); /* "" is the root */
 }
 
 static bool get_path(struct source *src, const yaml_node_t *map, const char *key, char **ret, struct cs_error *err)
@@ -324,7 +325,7 @@ static bool read_context(struct source *src, const char *context, struct cs_kube
 {
     const yaml_node_t *root = yaml_document_get_root_node(&src->doc);
     cs_autofree char *name = NULL, *cluster = NULL, *user = NULL;
-    yaml_node_t *node;
+    yaml_node_t *node = NULL;
 
     if (!root || root->type != YAML_MAPPING_NODE)
         return cs_error_set(err, CS_ERR_INVALID, "not a kubeconfig: there is no mapping in it");
@@ -350,6 +351,25 @@ static bool read_context(struct source *src, const char *context, struct cs_kube
     return true;
 }
 
+/*
+ * libyaml takes time with the square of the depth of brackets: 64 KB of "[" are 4 s. An upper bound of the depth is
+ * enough here; brackets inside of strings count too, which no real kubeconfig minds.
+ */
+static bool check_nesting(const char *text, size_t len, struct cs_error *err)
+{
+    size_t depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '[' || text[i] == '{')
+            depth++;
+        else if ((text[i] == ']' || text[i] == '}') && depth > 0)
+            depth--;
+        if (depth > MAX_NESTING)
+            return cs_error_set(err, CS_ERR_INVALID, "nested too deeply");
+    }
+    return true;
+}
+
 bool cs_kube_config_from_text(const char *text, size_t len, const char *dir, const char *context,
     struct cs_kube_config **ret, struct cs_error *err)
 {
@@ -360,6 +380,8 @@ bool cs_kube_config_from_text(const char *text, size_t len, const char *dir, con
 
     if (len > MAX_FILE)
         return cs_error_set(err, CS_ERR_TOO_LARGE, "kubeconfig of more than %zu bytes", MAX_FILE);
+    if (!check_nesting(text, len, err))
+        return false;
     if (!yaml_parser_initialize(&parser))
         return cs_error_set(err, CS_ERR_INTERNAL, "libyaml: out of memory");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
@@ -385,7 +407,7 @@ bool cs_kube_config_from_file(const char *path, const char *context, struct cs_k
 
     if (!cs_file_read(path, MAX_FILE, &text, &len, err))
         return cs_error_prefix(err, "kubeconfig");
-    dir = slash ? cs_xmemdupz(path, (size_t)(slash - path) + 1) : cs_xstrdup(".");
+    dir = slash ? cs_xmemdupz(path, (size_t)(slash - path)) : cs_xstrdup(".");
     if (!cs_kube_config_from_text(text, len, dir, context, ret, err))
         return cs_error_prefix(err, "kubeconfig %s", path);
     return true;

@@ -157,6 +157,8 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
         return;
     }
     e = cs_store_reserve(&c->store, CS_K_POD, r->se, a->name);
+    if (e->busy != CS_IDLE)
+        return; /* its answer decides */
     e->busy = CS_BUSY_CREATE;
     memcpy(e->id, a->id, CS_ID_SIZE);
     free(e->revision);
@@ -180,6 +182,8 @@ static void create_claim(struct cs_set_run *r, const struct cs_action *a)
         return;
     }
     e = cs_store_reserve(&c->store, CS_K_CLAIM, r->se, a->name);
+    if (e->busy != CS_IDLE)
+        return; /* its answer decides */
     e->busy = CS_BUSY_CREATE;
     memcpy(e->id, a->id, CS_ID_SIZE);
     op = op_new(r, CS_K_CLAIM, a->name, a->kind);
@@ -345,6 +349,31 @@ static bool window_allows(const struct cs_set_run *r, enum cs_action_kind k)
     return (k != CS_ACT_CREATE_POD && k != CS_ACT_CREATE_CLAIM) || r->creates < r->window;
 }
 
+/* D6. A Pod that has the name but is not of this set keeps the id and its claims: another id is used (D4). */
+static void confirm_absent(struct cs_set_run *r, const struct cs_action *a)
+{
+    struct cs_controller *c = r->c;
+    struct cs_entry *e = cs_store_find(&c->store, CS_K_POD, r->se->set->meta.ns, a->name);
+    struct cs_ops *op;
+
+    if (e && e->obj) {
+        if (e->set == r->se)
+            return;
+        cs_set_block_id(r->se, a->id, "");
+        cs_run_eventf(
+            c, r, true, "FailedCreate", "a Pod %s exists that is not of this CloneSet: another id is used", a->name);
+        cs_run_wake(r);
+        return;
+    }
+    e = cs_store_reserve(&c->store, CS_K_POD, r->se, a->name);
+    if (e->busy != CS_IDLE)
+        return;
+    e->busy = CS_BUSY_READ;
+    op = op_new(r, CS_K_POD, a->name, a->kind);
+    memcpy(op->id, a->id, CS_ID_SIZE);
+    send_with(op, CS_VERB_GET, NULL, NULL);
+}
+
 static void act_one(struct cs_set_run *r, const struct cs_observation *o, const struct cs_action *a)
 {
     switch (a->kind) {
@@ -354,17 +383,9 @@ static void act_one(struct cs_set_run *r, const struct cs_observation *o, const 
             start_read(r, CS_K_SET, r->se->set->meta.name, a->kind);
         }
         break;
-    case CS_ACT_CONFIRM_ABSENT: {
-        struct cs_entry *e = cs_store_reserve(&r->c->store, CS_K_POD, r->se, a->name);
-
-        if (e->obj || e->busy != CS_IDLE)
-            break;
-        e->busy = CS_BUSY_READ;
-        struct cs_ops *op = op_new(r, CS_K_POD, a->name, a->kind);
-        memcpy(op->id, a->id, CS_ID_SIZE);
-        send_with(op, CS_VERB_GET, NULL, NULL);
+    case CS_ACT_CONFIRM_ABSENT:
+        confirm_absent(r, a);
         break;
-    }
     case CS_ACT_CREATE_REVISION:
         create_revision(r, a);
         break;

@@ -76,6 +76,14 @@ static void tell_failure(
     }
 }
 
+/* A late answer about a set that the watch has reported deleted since: it must not come back to life. */
+static bool is_of_gone_set(const struct cs_ops *op, struct cs_json obj)
+{
+    const struct cs_set_entry *se = op->kind == CS_K_SET ? cs_store_set(&op->c->store, op->set_uid) : NULL;
+
+    return se && !se->set && cs_json_str_is(cs_json_at(obj, "metadata", "uid", NULL), op->set_uid);
+}
+
 /* Takes an object out of an answer; false when the body is none (a Status). */
 static bool apply_body(struct cs_ops *op, struct cs_str body)
 {
@@ -89,6 +97,8 @@ static bool apply_body(struct cs_ops *op, struct cs_str body)
     obj = cs_jdoc_root(&doc);
     if (cs_json_str_is(cs_json_get(obj, "kind"), "Status"))
         return false;
+    if (is_of_gone_set(op, obj))
+        return true;
     if (!cs_store_apply(&c->store, op->kind, obj, false, &err)) {
         cs_log_warn(c->o.log, "cannot decode an answer", CS_KVS("name", op->name), CS_KVS("err", err.message));
         return false;
@@ -101,7 +111,8 @@ static void finish(struct cs_ops *op)
 {
     struct cs_controller *c = op->c;
     struct cs_set_run *r = cs_op_run(op);
-    bool created = is_create(op) && (op->kind == CS_K_POD || op->kind == CS_K_CLAIM);
+    /* By the action, not by the verb: a create whose name was taken ends as a GET. */
+    bool created = op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM;
 
     if (c->inflight > 0)
         c->inflight--;
@@ -131,9 +142,41 @@ static void settle(struct cs_ops *op)
         cs_store_settle(&op->c->store, e);
 }
 
+/*
+ * The object of a create in doubt was reported meanwhile: the create has landed. It may even be gone again and replaced, and
+ * sending it once more would make one too many.
+ */
+static bool was_seen(struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+
+    return e && (e->obj || e->gone_uid);
+}
+
 static void on_timer_send(void *ctx)
 {
-    cs_op_send(ctx);
+    struct cs_ops *op = ctx;
+
+    /* D12 holds for what is sent again, too. Dropped: a later pass, of whoever may write then, decides anew. */
+    if (op->verb != CS_VERB_GET && !op->c->o.may_write(op->c->o.ctx)) {
+        settle(op);
+        finish(op);
+        return;
+    }
+    if (op->verb == CS_VERB_CREATE && was_seen(op)) {
+        settle(op);
+        finish(op);
+        return;
+    }
+    cs_op_send(op);
+}
+
+/* What an entry shows while its object is read after a request whose outcome is unknown. */
+static enum cs_busy doubt_of(const struct cs_ops *op)
+{
+    if (op->verb == CS_VERB_CREATE)
+        return CS_BUSY_CREATE;
+    return op->verb == CS_VERB_DELETE ? CS_BUSY_DELETE : CS_BUSY_READ; /* a Pod that may be going counts as going */
 }
 
 /* Sends the op's request again, or a GET in its place, after a pause that grows (D13). */
@@ -143,10 +186,10 @@ static void again(struct cs_ops *op, bool read, int64_t at_least_ms)
     int64_t delay = op->tries < 8 ? (int64_t)50 << op->tries : 10000;
 
     if (read) {
-        struct cs_entry *e = cs_op_entry(op);
+        struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
 
         if (e)
-            e->busy = op->verb == CS_VERB_CREATE ? CS_BUSY_CREATE : CS_BUSY_READ;
+            e->busy = doubt_of(op);
         op->verb = CS_VERB_GET;
         op->subresource = NULL;
         free(op->body);
@@ -165,7 +208,7 @@ static void reread(struct cs_ops *op)
     struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
 
     if (e)
-        e->busy = CS_BUSY_READ;
+        e->busy = is_create(op) ? CS_BUSY_CREATE : CS_BUSY_READ; /* the planner must not create it once more */
     op->verb = CS_VERB_GET;
     op->subresource = NULL;
     free(op->body);
@@ -187,26 +230,28 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     struct cs_controller *c = op->c;
     struct cs_set_run *r = cs_op_run(op);
     bool read = op->verb == CS_VERB_GET;
-    struct cs_entry *e;
+    bool applied = apply_body(op, reply->body);
 
     if (op->verb == CS_VERB_DELETE) {
-        /* D5a: no tombstone. The answer shows the Pod Terminating; without such an answer it stays marked until the watch tells. */
-        (void)apply_body(op, reply->body);
-        e = cs_op_entry(op);
-        if (op->kind == CS_K_POD && e && e->obj && e->meta->deleted_ms == 0) {
+        /*
+         * D5a: no tombstone. The answer shows the Pod Terminating; without such an answer (it may be gone already) it stays
+         * marked until the watch tells, and the request's slot is free.
+         */
+        struct cs_entry *e = cs_op_entry(op);
+
+        if (e && e->obj && e->meta->deleted_ms == 0) {
+            e->unattended = true;
             if (r)
                 tell_success(c, r, op);
-            again(op, true, 2000);
-            if (e)
-                e->busy = CS_BUSY_DELETE;
+            finish(op);
             return;
         }
-    } else {
-        (void)apply_body(op, reply->body);
     }
-    if (op->action == CS_ACT_READ_SET && r && r->se->set && !op->status) {
+    if (op->action == CS_ACT_READ_SET && r && r->se->set && applied) {
         r->fresh_generation = r->se->set->meta.generation;
         r->fresh_until_ms = cs_loop_now_ms(c->o.loop) + 1000;
+    } else if (op->action == CS_ACT_READ_SET && r && !applied) {
+        r->failed = true; /* unreadable: what is held is no fresh view (D2); read again after a pause */
     }
     if (r && is_create(op))
         window_success(r);
@@ -260,6 +305,12 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     finish(op);
 }
 
+/* The server knows no object of that name. Of a set only the one asked about is gone: another may have taken its name. */
+static void forget_object(struct cs_ops *op)
+{
+    cs_store_remove(&op->c->store, op->kind, op->ns, op->name, op->kind == CS_K_SET ? op->set_uid : NULL, 0);
+}
+
 /* A read has ended; the object is what it says. */
 static void on_read_error(struct cs_ops *op, const struct cs_error *err)
 {
@@ -267,13 +318,14 @@ static void on_read_error(struct cs_ops *op, const struct cs_error *err)
     struct cs_set_run *r = cs_op_run(op);
 
     if (err->kind == CS_ERR_NOT_FOUND) {
-        cs_store_remove(&c->store, op->kind, op->ns, op->name, NULL, 0);
+        forget_object(op);
         if (r && op->action == CS_ACT_CONFIRM_ABSENT)
             cs_set_absent_add(&c->store, r->se, op->id);
         settle(op);
         finish(op);
         return;
     }
+    cs_log_info(c->o.log, "cannot read an object", CS_KVS("name", op->name), CS_KVS("err", err->message));
     again(op, false, err->retry_after_ms);
 }
 
@@ -299,7 +351,7 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
         return;
     }
     if (err->kind == CS_ERR_NOT_FOUND && !is_create(op)) {
-        cs_store_remove(&c->store, op->kind, op->ns, op->name, NULL, 0);
+        forget_object(op);
         settle(op);
         finish(op);
         return;
@@ -315,7 +367,10 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
             r->not_before_ms = cs_loop_now_ms(c->o.loop) + (err->retry_after_ms > 0 ? err->retry_after_ms : 1000);
         else if (!op->status)
             tell_failure(c, r, op, err);
-        note_error(r, op, err);
+        if (op->status)
+            r->failed = true; /* the pause is the same, but no scaling has failed */
+        else
+            note_error(r, op, err);
     }
     cs_log_info(c->o.log, "a request failed", CS_KVS("name", op->name), CS_KVS("action", cs_action_name(op->action)),
         CS_KVS("err", err->message));

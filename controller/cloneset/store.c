@@ -345,6 +345,10 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
     }
     e->obj = obj;
     e->meta = meta;
+    if (e->unattended) {
+        e->unattended = false;
+        e->busy = CS_IDLE;
+    }
     if (e->kind == CS_K_SET)
         return;
     link_entry(s, e, owner);
@@ -378,7 +382,7 @@ static void object_gone(struct cs_store *s, struct cs_entry *e)
 {
     struct cs_set_entry *se = e->set;
 
-    if (e->busy == CS_IDLE) {
+    if (e->busy == CS_IDLE || e->unattended) {
         free_entry(s, e);
         return;
     }

@@ -28,6 +28,7 @@ struct cs_entry {
     struct cs_set_entry *set; /* owner, or NULL */
     uint32_t at; /* index in set->entries[kind] */
     enum cs_busy busy;
+    bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
     char id[CS_ID_SIZE]; /* of a create under way */
     char *revision; /* of a Pod create under way: full revision name, owned */
     char *gone_uid; /* deleted while a request was under way: late answers about it are ignored; owned */

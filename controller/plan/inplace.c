@@ -176,3 +176,29 @@ bool cs_inplace_complete(const struct cs_pod *p)
     cs_inplace_state_done(&s);
     return done;
 }
+
+/* The recorded container still runs, and under the image that is wanted. */
+static bool entry_stands(const struct cs_pod *p, const struct cs_inplace_entry *e)
+{
+    const struct cs_container_status *st = cs_pod_status_of(p, e->container);
+    const struct cs_container *c = cs_pod_container(p, e->container);
+
+    return st && c && st->running && e->container_id && cs_streq(e->container_id, st->container_id) &&
+           cs_image_same(c->image, st->image);
+}
+
+int64_t cs_inplace_stands_at_ms(const struct cs_pod *p)
+{
+    struct cs_inplace_state s;
+    bool stands = true;
+    int64_t at;
+
+    if (p->inplace_grace || !p->inplace_state)
+        return 0;
+    cs_inplace_state_parse(p->inplace_state, &s);
+    for (uint32_t i = 0; stands && i < s.n; i++)
+        stands = entry_complete(p, &s.entries[i], s.batch_ms) || entry_stands(p, &s.entries[i]);
+    at = stands && s.valid && !s.has_next ? s.batch_ms + CS_INPLACE_STANDS_MS : 0;
+    cs_inplace_state_done(&s);
+    return at;
+}

@@ -71,6 +71,13 @@ void cs_inplace_grace_done(struct cs_inplace_grace *g);
 
 /* Spec §6.6 D with D11. Without state annotation: complete; with a grace annotation: not. */
 bool cs_inplace_complete(const struct cs_pod *p);
+/*
+ * An update that was taken back before the kubelet acted on it never starts a container: what ran before is what is wanted
+ * again. Wall time from which on such a Pod counts as complete, when by then its containers still stand as they were and are
+ * named like their images; 0: never. The wait is for a kubelet that may still act on the update in between.
+ */
+#define CS_INPLACE_STANDS_MS 10000
+int64_t cs_inplace_stands_at_ms(const struct cs_pod *p);
 /* Same image after normalising: "nginx" = "docker.io/library/nginx:latest". */
 bool cs_image_same(const char *a, const char *b);
 
@@ -103,7 +110,7 @@ void cs_plan_history(struct cs_planner *pl);
 void cs_plan_classify(struct cs_planner *pl);
 void cs_plan_finished(struct cs_planner *pl); /* D1: Failed and Succeeded Pods of a set with claims */
 void cs_plan_scale(struct cs_planner *pl);
-void cs_plan_create(struct cs_planner *pl);
+bool cs_plan_create(struct cs_planner *pl); /* false: nothing can be created now */
 void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
 void cs_plan_strike(struct cs_planner *pl);

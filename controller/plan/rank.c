@@ -126,10 +126,14 @@ void cs_rank_for_delete(struct cs_view_pod **group, uint32_t n, int64_t now_ms, 
     qsort(group, n, sizeof(group[0]), by_delete);
 }
 
-/* Half-way: marked for recreation, or taken out of service for an in-place update that has not been sent yet. */
+/*
+ * Half-way: marked for recreation and out of service, or taken out of service for an in-place update that has not been sent
+ * yet. A marked Pod that still serves must not come before those that do not: it may have to wait for them (delete_ready_limit),
+ * and at the head of the list it would end the walk of spec §6.2 for good.
+ */
 static bool half_way(const struct cs_view_pod *v)
 {
-    return v->specified || v->busy != CS_IDLE ||
+    return (v->specified && !v->available) || v->busy != CS_IDLE ||
            (v->pod && v->pod->has_inplace_gate && v->pod->inplace_ready.status == CS_COND_FALSE);
 }
 
@@ -148,6 +152,8 @@ static int by_update(const void *x, const void *y)
     c = cmp_assigned_phase(a, b);
     if (c == 0 && plain_ready(a->pod) != plain_ready(b->pod))
         c = plain_ready(a->pod) ? 1 : -1;
+    if (c == 0 && a->specified != b->specified)
+        c = a->specified ? -1 : 1; /* no other one is marked instead */
     return c != 0 ? c : cmp_ready_restarts_age(a, b);
 }
 

@@ -53,12 +53,24 @@ static enum cs_lifecycle next_state(const struct cs_view_pod *v, bool complete)
     return CS_LC_NONE;
 }
 
+static bool is_complete(struct cs_planner *pl, const struct cs_pod *p)
+{
+    int64_t stands_at;
+
+    if (cs_inplace_complete(p))
+        return true;
+    stands_at = cs_inplace_stands_at_ms(p);
+    if (stands_at > 0 && pl->o->now_ms < stands_at)
+        cs_plan_requeue_at(pl, stands_at);
+    return stands_at > 0 && pl->o->now_ms >= stands_at;
+}
+
 static void refresh_pod(struct cs_planner *pl, struct cs_view_pod *v)
 {
     const struct cs_pod *p = v->pod;
     bool gate_open = p->inplace_ready.status == CS_COND_TRUE && p->inplace_ready.plain;
     bool gate_due = p->has_inplace_gate && !gate_open && p->node;
-    bool complete = !gate_due && p->state != CS_LC_UPDATING ? true : cs_inplace_complete(p);
+    bool complete = !gate_due && p->state != CS_LC_UPDATING ? true : is_complete(pl, p);
     enum cs_lifecycle state = next_state(v, complete);
     struct cs_action *a;
 

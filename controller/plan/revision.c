@@ -37,7 +37,7 @@ bool cs_plan_revisions(struct cs_planner *pl)
         }
         return false;
     }
-    if (last && pl->update != last && !o->revision_busy) {
+    if (o->n_revisions > 0 && pl->update != last && !o->revision_busy) {
         struct cs_action *a = cs_plan_add(pl, CS_ACT_RENUMBER_REVISION, "an earlier template is wanted again");
 
         a->revision = pl->update->rev;

@@ -59,6 +59,8 @@ void cs_plan_finished(struct cs_planner *pl)
 
         if (!v->pod || cs_pod_active(v->pod) || cs_pod_terminating(v->pod) || v->busy != CS_IDLE)
             continue;
+        if (!cs_meta_has_owner_uid(&v->pod->meta, pl->o->set->meta.uid))
+            continue; /* its name is one of ours, it is not */
         if (!pl->has_claims && v->claim_n == 0)
             continue;
         /* The claims stay the set's: the next Pod takes id and claims over (D1). */
@@ -68,15 +70,15 @@ void cs_plan_finished(struct cs_planner *pl)
     }
 }
 
-/* DELETEs of ready Pods under way use up the limit of this pass already. */
-static int32_t ready_deletes_under_way(const struct cs_planner *pl)
+/* Ready Pods that a request under way may take out of service (a DELETE, a gate) use up the limit of this pass already. */
+static int32_t ready_pods_leaving(const struct cs_planner *pl)
 {
     int32_t n = 0;
 
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         const struct cs_view_pod *v = &pl->o->pods[i];
 
-        n += v->ours && v->busy == CS_BUSY_DELETE && v->ready;
+        n += v->ours && v->busy != CS_IDLE && v->busy != CS_BUSY_CREATE && v->ready;
     }
     return n;
 }
@@ -112,7 +114,7 @@ static void delete_specified(struct cs_planner *pl, struct cs_view_pod **list, i
         for (uint32_t i = 0; i < pl->o->n_pods; i++) {
             struct cs_view_pod *v = &pl->o->pods[i];
 
-            if (v->ours && v->specified && v->claims_handed == (handed == 1))
+            if (v->ours && v->specified && !v->pre_delete && v->claims_handed == (handed == 1))
                 list[n++] = v;
         }
     for (uint32_t i = 0; i < n; i++)
@@ -175,14 +177,13 @@ void cs_plan_scale(struct cs_planner *pl)
 {
     const struct cs_numbers *d = &pl->numbers;
     cs_autofree struct cs_view_pod **list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);
-    int32_t limit = d->delete_ready_limit - ready_deletes_under_way(pl);
+    int32_t limit = d->delete_ready_limit - ready_pods_leaving(pl);
 
     if (d->scale_up > d->scale_up_limit)
         cs_plan_note(pl, true, "ScaleUpLimited", "",
             "scaleUp is limited because of scaleStrategy.maxUnavailable, limit: %d", d->scale_up_limit);
-    if (d->scale_up_limit > 0) {
-        cs_plan_create(pl);
-    } else {
+    /* Slots that all wait for Pods on their way out (D1) are no reason to put off what else is to be deleted. */
+    if (d->scale_up_limit <= 0 || !cs_plan_create(pl)) {
         for (uint32_t i = 0; i < pl->o->n_pods; i++)
             if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
                 cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
@@ -402,7 +403,7 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
     memcpy(a->id, id, CS_ID_SIZE);
 }
 
-void cs_plan_create(struct cs_planner *pl)
+bool cs_plan_create(struct cs_planner *pl)
 {
     struct creation c = {.pl = pl};
     int32_t k = pl->numbers.scale_up_limit;
@@ -414,14 +415,14 @@ void cs_plan_create(struct cs_planner *pl)
     vacant = c.n;
     if (vacant > (uint32_t)k)
         c.n = vacant = (uint32_t)k;
-    else
-        add_new_ids(&c, (uint32_t)k);
+    else /* no more than a pass can plan: choosing is quadratic */
+        add_new_ids(&c, (uint32_t)k - vacant > CS_PLAN_ENOUGH ? vacant + CS_PLAN_ENOUGH : (uint32_t)k);
     if (c.n > vacant)
         qsort(c.ids[vacant], c.n - vacant, sizeof(c.ids[0]), by_id);
     for (uint32_t i = 0; i < c.n && pl->p->n < CS_PLAN_ENOUGH; i++)
         create_one(pl, c.ids[i], i < vacant, (int32_t)i < pl->numbers.scale_up_old ? pl->current : pl->update);
-    if (k > 0)
-        pl->scaled = true;
     free(c.ids);
     free(c.pod_ids);
+    pl->scaled = pl->scaled || k > 0;
+    return k > 0;
 }

@@ -141,7 +141,11 @@ static uint32_t within_limit(const struct updater *u, struct cs_view_pod **list,
     uint32_t want = (uint32_t)(d->update_num < 0 ? -d->update_num : d->update_num);
 
     for (uint32_t i = 0; i < o->n_pods; i++) {
-        if (!o->pods[i].ours || o->pods[i].available)
+        const struct cs_view_pod *v = &o->pods[i];
+        /* What is being written to a Pod that is no candidate may just be taking it out of service (after a rollback). */
+        bool maybe_leaving = v->is_new == forward && v->busy != CS_IDLE && v->busy != CS_BUSY_CREATE;
+
+        if (!v->ours || (v->available && !maybe_leaving))
             continue;
         unavailable++;
         target_unavailable += o->pods[i].is_new == forward;
@@ -174,6 +178,11 @@ void cs_plan_update(struct cs_planner *pl)
     cs_autofree struct cs_view_pod **list = NULL;
     uint32_t n = 0;
 
+    if (s->type == CS_UPDATE_UNKNOWN) {
+        (void)snprintf(pl->p->failed_update, sizeof(pl->p->failed_update),
+            "spec.updateStrategy.type: %.60s is not known: nothing is updated", s->type_text ? s->type_text : "");
+        return;
+    }
     if (s->type == CS_UPDATE_ON_DELETE || s->paused || pl->scaled || pl->numbers.update_num == 0)
         return;
     list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);

@@ -5,7 +5,7 @@
 usage: story.py [--demo] [--keep] [--only REGEX]
   --demo   tells the story: every command, its real output and what it proves
   --keep   leaves the cluster up (KEEP=1) and says how to reach and end it
-  --only   runs the tests whose name matches, after installation
+  --only   runs the lines whose name matches, after installation and the first line
 environment: CLUSTER=current uses the cluster of KUBECONFIG, which must be one
 made by test/cluster/cluster.sh without CloneSets (decision D22).
 
@@ -145,9 +145,14 @@ class Story:
         for program in product.PROGRAMS:
             check_equal(len(product.pods(self.api, program)), 2, f"Pods of {program}")
         self.proves("two controllers and two webhooks run under the Pod Security level `restricted`")
+        before = product.stored(self.kubectl)
         again = product.apply(self.kubectl)
-        touched = [row for row in again.out.splitlines() if not row.endswith(" unchanged")]
+        # kubectl says "configured" for any budget, since it sends its selector whole each time; nothing changes by that.
+        touched = [row for row in again.out.splitlines()
+                   if not row.endswith(" unchanged") and not row.startswith("poddisruptionbudget")]
         check(not touched and again.out.strip(), f"applying a second time changes: {touched}")
+        after = product.stored(self.kubectl)
+        check(before == after, f"changed: {[key for key in after if after[key] != before.get(key)]}")
         self.proves("applying the same manifests again changes nothing")
         self.early.wait_settled(2)
         check_equal(self.early.claims(), [], "claims of a set without claim templates")
@@ -248,9 +253,9 @@ class Story:
         check_equal({instance_id(claim) for claim in self.set.claims()}, kept_ids, "ids of the claims that stay")
         self.kubectl("get", "pods,pvc", "-l", self.set.selector)
         self.proves("the claims of the removed Pods are gone")
+        self.manifest = changed(self.manifest, ("spec/replicas", 3))
         self.kubectl("scale", "clone/nginx-2", "--replicas=3")
         self.set.wait_settled(3)
-        self.manifest = changed(self.manifest, ("spec/replicas", 3))
         new_ids = {instance_id(pod) for pod in self.set.pods()} - kept_ids
         check_equal(len(new_ids), 1, "number of new ids")
         check(not new_ids & old_ids, f"an id of a removed Pod was used again: {new_ids & old_ids}")
@@ -500,6 +505,7 @@ class Story:
     def label_stays(self):
         name = self.early.pods()[0]["metadata"]["name"]
         before = self.early.pod(name)
+        self.kubectl("create", "clusterrolebinding", "jane", "--clusterrole=edit", "--user=jane")
         for value in (f"{ID_LABEL}=zzzzz", f"{ID_LABEL}-"):
             result = self.kubectl("label", "pod", name, value, "--overwrite", ok=False)
             check(ID_LABEL in result.err, f"the refusal does not name the label: {result.err}")
@@ -508,11 +514,14 @@ class Story:
                                         {"metadata": {"labels": {ID_LABEL: "zzzzz"}}}, "application/merge-patch+json")
             check(status in (403, 422), f"PATCH of the label by pods{path}: {status} {text}")
         orphan = '{"metadata": {"ownerReferences": null}}'
-        self.kubectl("patch", "pod", name, "--type=merge", "-p", orphan, ok=False)
+        result = self.kubectl("patch", "pod", name, "--type=merge", "-p", orphan, "--as=jane", ok=False)
+        check("podsToDelete" in result.err, f"the refusal does not say what to do instead: {result.err}")
+        self.kubectl("label", "pod", name, f"{ID_LABEL}=zzzzz", "--overwrite", "--as=jane", ok=False)
         after = self.early.pod(name)
         check_equal(after["metadata"]["labels"], before["metadata"]["labels"], "labels")
         check_equal(after["metadata"]["ownerReferences"], before["metadata"]["ownerReferences"], "ownerReferences")
-        self.kubectl("label", "pod", name, "other=label")
+        self.kubectl("label", "pod", name, "other=label", "--as=jane")
+        self.kubectl("delete", "clusterrolebinding", "jane")
         self.proves("whoever changes or removes label or owner is refused with a reason; other labels are free")
 
     @line("a wrong manifest is refused with a hint")
@@ -528,8 +537,7 @@ class Story:
         with_us = self.time_of_others("b")
         for program in product.PROGRAMS:
             self.kubectl("scale", f"deployment/{program}", "--replicas=0", "-n", product.NAMESPACE)
-        self.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "-n", product.NAMESPACE)
-        wait_until("our Pods are gone", lambda: not product.pods(self.api), 30)
+        wait_until("our Pods are gone", lambda: not product.pods(self.api), 60)
         try:
             without = self.time_of_others("c")
             refused = self.kubectl("patch", "clone", "early", "--type=merge", "-p", '{"spec":{"minReadySeconds":1}}', ok=False)
@@ -657,7 +665,7 @@ def play(story, suite, only):
     if not suite.run("0 installation", story.install):
         return
     for name, method, needs in TESTS:
-        if not suite.wanted(name) and not (only and needs is None and name.startswith("1 ")):
+        if only and not re.search(only, name) and not name.startswith("1 "):
             continue
         if needs and needs in broken:
             suite.fail(name, f"not run: line {needs.strip()} of the story failed")
@@ -698,7 +706,7 @@ def main():
     args = parser.parse_args()
     os.chdir(kube.ROOT)
     end_on_signals()
-    suite = Suite("e2e", args.only)
+    suite = Suite("e2e")
     if os.geteuid() != 0:
         suite.skip("the story", "a real node needs root; run it with sudo")
         print("nothing was shown: a real node needs root" if args.demo else suite.summary())

@@ -169,6 +169,8 @@ class Direct:
 
 
 def review(obj, operation="CREATE", old=None, **other):
+    if isinstance(obj, dict) and isinstance(obj.get("metadata"), dict):
+        obj = changed(obj, ("metadata/namespace", "default"))
     request = {"uid": "u-1", "operation": operation, "namespace": "default", "name": "good",
                "resource": {"group": "apps.kruise.io", "version": "v1alpha1", "resource": "clonesets"},
                "kind": {"group": "apps.kruise.io", "version": "v1alpha1", "kind": "CloneSet"},

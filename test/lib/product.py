@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The product as a user installs it: images built on the spot, the manifests applied with kubectl."""
 
+import json
 import os
 import re
 import subprocess
@@ -52,6 +53,18 @@ def add_images(folder, registry):
 
 def apply(kubectl):
     return kubectl("apply", "-f", "manifests/crd.yaml", "-f", "manifests/install.yaml")
+
+
+def stored(kubectl):
+    """What the server has of the manifests' objects, without what controllers report."""
+    text = kubectl("get", "-f", "manifests/crd.yaml", "-f", "manifests/install.yaml", "-o", "json", quiet=True).out
+    result = {}
+    for item in json.loads(text)["items"]:
+        item.pop("status", None)
+        for key in ("resourceVersion", "managedFields"):
+            item["metadata"].pop(key, None)
+        result[f"{item['kind']} {item['metadata']['name']}"] = item
+    return result
 
 
 def wait_running(kubectl, timeout=90):

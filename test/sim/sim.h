@@ -20,11 +20,11 @@ enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
 /* What a seed plays; the name is what the test's line says. */
 struct sim_scenario {
     const char *name;
-    bool faults;     /* requests and watches fail, the controller is killed */
-    bool claims;     /* the set has a claim template */
-    bool scales;     /* the user changes replicas and podsToDelete */
-    bool deletes;    /* the user deletes Pods, nodes evict them */
-    bool recreates;  /* the user edits what cannot change in place, and the strategy's type */
+    bool faults; /* requests and watches fail, the controller is killed */
+    bool claims; /* the set has a claim template */
+    bool scales; /* the user changes replicas and podsToDelete */
+    bool deletes; /* the user deletes Pods, nodes evict them */
+    bool recreates; /* the user edits what cannot change in place, and the strategy's type */
     bool in_place_only;
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
@@ -36,15 +36,15 @@ struct sim_obj {
     char *name, *uid;
     uint64_t rv;
     struct cs_jtree *t;
-    bool called_for;    /* Pod: at some time it was to be deleted, by name or mark */
+    bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
     bool sync_planned;
 };
 
 struct sim_event { /* one version of one object, for watches */
     uint64_t rv;
     enum cs_kind kind;
-    bool was, is;   /* existed before, exists now */
-    bool had, has;  /* the label that the controller selects by */
+    bool was, is; /* existed before, exists now */
+    bool had, has; /* the label that the controller selects by */
     char *text;
 };
 
@@ -74,8 +74,8 @@ struct sim_req { /* a request: its effect and its answer come at times of their 
     cs_reply_fn done; /* NULL: cancelled */
     void *ctx;
     int64_t sent_ms;
-    int inject;         /* status to answer with instead of doing it; 0 none */
-    bool inject_after;  /* … but do it all the same */
+    int inject; /* status to answer with instead of doing it; 0 none */
+    bool inject_after; /* … but do it all the same */
     bool effect_due, answer_due, lost, timed_out;
     struct sim_answer answer;
 };
@@ -98,6 +98,10 @@ struct sim_limit { /* what the user asked for, from when on */
     int64_t from_ms;
     int64_t replicas, surge;
     bool in_place_only;
+};
+
+struct sim_sample {
+    int64_t from_ms, pods, replicas;
 };
 
 struct sim {
@@ -133,17 +137,18 @@ struct sim {
 
     /* actors */
     uint64_t containers; /* ids of containers so far */
-    uint64_t edits;      /* number of the next image, label or variable */
+    uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
 
     /* checks */
     struct sim_limit *limits;
     size_t n_limits, cap_limits;
-    int64_t excess_ms;       /* when there were last more Pods than replicas; -1 never */
+    struct sim_sample *samples; /* the number of Pods over time */
+    size_t n_samples, cap_samples;
     char failure[512];
     char *history[600];
-    uint64_t n_history;
+    uint64_t n_history, digest; /* digest: of all that was said */
 };
 
 /* main.c */
@@ -158,7 +163,7 @@ const char *sim_time(struct sim *s, char buf[CS_RFC3339_SIZE]);
 
 /* sim_json.c; paths are keys with '/' between them. Results are borrowed. */
 struct cs_jtree *sim_parse(const char *text); /* NULL: not JSON */
-char *sim_print(const struct cs_jtree *t);    /* owned */
+char *sim_print(const struct cs_jtree *t); /* owned */
 struct cs_jtree *sim_get(const struct cs_jtree *t, const char *path);
 const char *sim_str(const struct cs_jtree *t, const char *path); /* NULL when absent */
 int64_t sim_int(const struct cs_jtree *t, const char *path, int64_t otherwise);
@@ -176,13 +181,13 @@ struct sim_obj *sim_find(struct sim *s, enum cs_kind k, const char *name);
 struct sim_obj *sim_by_serial(struct sim *s, uint64_t serial);
 struct sim_obj *sim_by_uid(struct sim *s, const char *uid);
 struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, struct cs_jtree *t); /* takes t */
-bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_jtree *t);         /* takes t */
+bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_jtree *t); /* takes t */
 void sim_delete(struct sim *s, enum sim_actor who, struct sim_obj *o); /* gracefully; o may be gone after it */
 void sim_remove(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
 void sim_api_error(struct sim_answer *ret, int status, const char *reason, const char *message);
 bool sim_kind_of(const struct cs_gvr *gvr, enum cs_kind *ret); /* false: events */
-const char *sim_select_key(enum cs_kind k);                    /* NULL: the controller wants all */
+const char *sim_select_key(enum cs_kind k); /* NULL: the controller wants all */
 void sim_api_done(struct sim *s);
 
 /* sim_net.c */
@@ -195,9 +200,9 @@ void sim_net_done(struct sim *s);
 /* sim_actors.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);
 void sim_gc_soon(struct sim *s);
-void sim_user_begin(struct sim *s);      /* makes nodes and the set */
-void sim_user_act(struct sim *s);        /* one thing */
-void sim_user_settle(struct sim *s);     /* the last edits: whatever keeps a rollout from its end goes */
+void sim_user_begin(struct sim *s); /* makes nodes and the set */
+void sim_user_act(struct sim *s); /* one thing */
+void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
 
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);

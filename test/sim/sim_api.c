@@ -135,6 +135,7 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
     sim_say(s, "%s creates %s %s rv=%llu", actor_name(who), cs_kind_gvr(k)->kind, o->name, (unsigned long long)o->rv);
     record(s, o, NULL, t);
     sim_check_create(s, who, o);
+    sim_check_state(s);
     if (k == CS_K_POD)
         sim_pod_changed(s, o);
     return o;
@@ -152,6 +153,7 @@ void sim_remove(struct sim *s, enum sim_actor who, struct sim_obj *o)
         }
     record(s, o, o->t, NULL);
     sim_check_removed(s, who, o);
+    sim_check_state(s);
     obj_free(o);
     sim_gc_soon(s);
 }
@@ -171,16 +173,17 @@ bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_
         return false;
     }
     if (o->kind == CS_K_SET && !cs_jtree_equal(cs_jtree_get(before, "spec"), cs_jtree_get(t, "spec")))
-        cs_jtree_set(sim_need(t, "metadata"), "generation",
-            cs_jtree_new_i64(sim_int(before, "metadata/generation", 1) + 1));
+        cs_jtree_set(
+            sim_need(t, "metadata"), "generation", cs_jtree_new_i64(sim_int(before, "metadata/generation", 1) + 1));
     stamp(s, t);
-    sim_say(s, "%s changes %s %s rv=%llu", actor_name(who), cs_kind_gvr(o->kind)->kind, o->name,
-        (unsigned long long)s->rv);
+    sim_say(
+        s, "%s changes %s %s rv=%llu", actor_name(who), cs_kind_gvr(o->kind)->kind, o->name, (unsigned long long)s->rv);
     sim_check_commit(s, who, o, t);
     record(s, o, before, t);
     o->t = t;
     o->rv = s->rv;
     cs_jtree_free(before);
+    sim_check_state(s);
     if (o->kind == CS_K_POD)
         sim_pod_changed(s, o);
     if (o->kind != CS_K_POD && sim_str(t, "metadata/deletionTimestamp") && !has_finalizers(t))
@@ -243,7 +246,8 @@ static bool guarded(const struct sim_obj *o, const struct cs_jtree *given, struc
 
     if ((!uid || cs_streq(uid, o->uid)) && (!rv || cs_streq(rv, sim_str(o->t, "metadata/resourceVersion"))))
         return true;
-    sim_api_error(ret, 409, "Conflict", "the object has been modified; please apply your changes to the latest version");
+    sim_api_error(
+        ret, 409, "Conflict", "the object has been modified; please apply your changes to the latest version");
     return false;
 }
 
@@ -366,18 +370,67 @@ static void handle_delete(struct sim *s, const struct sim_req *q, struct sim_obj
         *ret = (struct sim_answer){.status = 200, .body = cs_xstrdup("{\"kind\":\"Status\",\"status\":\"Success\"}")};
 }
 
+static uint64_t query_u64(const char *query, const char *key)
+{
+    const char *at = query ? strstr(query, key) : NULL;
+
+    return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+/*
+ * Pages by serial, which the server keeps in descending order; a token holds the list's version and where to go on. A later
+ * page shows what is there now: an object that changed meanwhile is newer than the list.
+ */
+static void handle_list(struct sim *s, const struct sim_req *q, enum cs_kind k, struct sim_answer *ret)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+    uint64_t token = query_u64(q->query, "continue=");
+    uint64_t version = token ? token >> 32 : s->rv;
+    uint64_t below = token ? token & UINT32_MAX : UINT64_MAX;
+    bool selects = q->query && strstr(q->query, "labelSelector=");
+    unsigned page = 0;
+    uint64_t next = 0;
+
+    if (version < s->compacted_rv) {
+        sim_api_error(ret, 410, "Expired", "the continue token is too old");
+        return;
+    }
+    cs_strbuf_adds(&out, "{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[");
+    for (const struct sim_obj *o = s->objs; o; o = o->next) {
+        cs_autofree char *text = NULL;
+
+        if (o->kind != k || o->serial >= below || (selects && !selected(o, o->t)))
+            continue;
+        if (page == 3) { /* small, so that there are several */
+            next = o->serial + 1;
+            break;
+        }
+        text = sim_print(o->t);
+        cs_strbuf_addf(&out, "%s%s", page++ > 0 ? "," : "", text);
+    }
+    cs_strbuf_addf(&out, "],\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)version);
+    if (next)
+        cs_strbuf_addf(&out, ",\"continue\":\"%llu\"", (unsigned long long)(version << 32 | next));
+    cs_strbuf_adds(&out, "}}");
+    *ret = (struct sim_answer){.status = 200, .body = cs_strbuf_take(&out, NULL)};
+}
+
 void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret)
 {
     enum cs_kind k;
     struct sim_obj *o;
 
     if (!sim_kind_of(q->gvr, &k)) {
-        *ret = (struct sim_answer){.status = q->verb == CS_VERB_CREATE ? 201 : 200,
-            .body = cs_xstrdup(q->body ? q->body : "{}")};
+        *ret = (struct sim_answer){
+            .status = q->verb == CS_VERB_CREATE ? 201 : 200, .body = cs_xstrdup(q->body ? q->body : "{}")};
         return;
     }
     if (q->verb == CS_VERB_CREATE) {
         handle_create(s, q, k, ret);
+        return;
+    }
+    if (q->verb == CS_VERB_LIST) {
+        handle_list(s, q, k, ret);
         return;
     }
     o = sim_find(s, k, q->name);

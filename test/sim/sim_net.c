@@ -67,6 +67,12 @@ static void inject(struct sim_req *q)
         q->answer.retry_after_ms = 1000;
 }
 
+static void crash(struct sim *s, uint64_t arg)
+{
+    (void)arg;
+    sim_crash(s);
+}
+
 static void on_effect(struct sim *s, uint64_t id)
 {
     struct sim_req *q = req_of(s, id);
@@ -81,6 +87,8 @@ static void on_effect(struct sim *s, uint64_t id)
     }
     if (q->inject != 0)
         inject(q);
+    if (s->faults_on && sim_chance(s, 4)) /* killed between the effect and its answer */
+        sim_later(s, 0, crash, 0);
     req_maybe_free(s, q);
 }
 
@@ -104,7 +112,8 @@ static void on_answer(struct sim *s, uint64_t id)
         bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
 
         q->timed_out = true;
-        (void)cs_error_set(&reply.err, reset ? CS_ERR_TRANSPORT : CS_ERR_TIMEOUT, reset ? "connection reset" : "no answer in time");
+        (void)cs_error_set(
+            &reply.err, reset ? CS_ERR_TRANSPORT : CS_ERR_TIMEOUT, reset ? "connection reset" : "no answer in time");
     } else {
         reply.status = q->answer.status;
         reply.body = cs_str(q->answer.body);
@@ -252,9 +261,10 @@ static void add_line(struct sim_stream *w, const char *type, const char *object)
 
 static void add_bookmark(struct sim *s, struct sim_stream *w, bool end_of_list)
 {
-    cs_autofree char *object = cs_xasprintf(
-        "{\"kind\":\"%s\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}", cs_kind_gvr(w->kind)->kind,
-        (unsigned long long)s->rv, end_of_list ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+    cs_autofree char *object =
+        cs_xasprintf("{\"kind\":\"%s\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}",
+            cs_kind_gvr(w->kind)->kind, (unsigned long long)s->rv,
+            end_of_list ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 
     add_line(w, "BOOKMARK", object);
 }

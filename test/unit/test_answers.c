@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of requests whose answer is late, lost, in doubt or about something that is no more (D2, D5, D12, D13): the
+ * controller over a client that answers when the test says so. No watch runs here; the store is fed by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "controller/cloneset/controller.h"
+#include "test/unit/runtime_fake.h"
+
+struct bed {
+    struct rt_fake api;
+    struct cs_rand rand;
+    struct cs_metrics *metrics;
+    struct cs_controller c;
+    bool may_write;
+    int rv;
+};
+
+static bool may_write(void *ctx)
+{
+    return ((struct bed *)ctx)->may_write;
+}
+
+static void feed(struct bed *b, enum cs_kind k, const char *text)
+{
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autojdoc doc = {0};
+
+    assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
+    if (!cs_store_apply(&b->c.store, k, cs_jdoc_root(&doc), false, &err))
+        fail_msg("%s", err.message);
+}
+
+/* The set as a server shows it; owned. */
+static char *set_text(struct bed *b, const char *uid, int replicas)
+{
+    return cs_xasprintf("{\"apiVersion\":\"apps.kruise.io/v1alpha1\",\"kind\":\"CloneSet\",\"metadata\":{\"name\":\"web\","
+                        "\"namespace\":\"ns\",\"uid\":\"%s\",\"resourceVersion\":\"%d\",\"generation\":%d},\"spec\":{"
+                        "\"replicas\":%d,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{"
+                        "\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+        uid, ++b->rv, replicas + 1, replicas);
+}
+
+static void feed_set(struct bed *b, const char *uid, int replicas)
+{
+    cs_autofree char *text = set_text(b, uid, replicas);
+
+    feed(b, CS_K_SET, text);
+}
+
+static void bed_init(struct bed *b, int replicas)
+{
+    *b = (struct bed){.may_write = true, .rand = {3}, .rv = 100, .metrics = cs_metrics_new()};
+    rt_init(&b->api);
+    const struct cs_controller_options o = {.client = &b->api.client,
+        .loop = &b->api.loop,
+        .clock = &b->api.clock,
+        .metrics = b->metrics,
+        .rand = &b->rand,
+        .instance = "i",
+        .may_write = may_write,
+        .ctx = b};
+    cs_controller_init(&b->c, &o);
+    b->c.active = true; /* as if led and synced */
+    feed_set(b, "u1", replicas);
+}
+
+static void bed_done(struct bed *b)
+{
+    cs_controller_done(&b->c);
+    cs_metrics_free(b->metrics);
+    rt_done(&b->api);
+}
+
+static void step(struct bed *b, int64_t ms)
+{
+    for (; ms > 0; ms -= 5) {
+        rt_pass(&b->api, 5);
+        cs_controller_step(&b->c);
+    }
+    cs_controller_step(&b->c);
+}
+
+/* The oldest open request of that kind, or NULL. */
+static struct rt_request *open_request(struct bed *b, enum cs_verb verb, enum cs_kind k)
+{
+    for (size_t i = 0; i < b->api.len; i++)
+        if (b->api.requests[i]->open && b->api.requests[i]->verb == verb && b->api.requests[i]->gvr == cs_kind_gvr(k))
+            return b->api.requests[i];
+    return NULL;
+}
+
+static struct rt_request *expect(struct bed *b, enum cs_verb verb, enum cs_kind k)
+{
+    struct rt_request *q = open_request(b, verb, k);
+
+    if (!q)
+        fail_msg("no %s of %s is open", cs_verb_name(verb), cs_kind_gvr(k)->resource);
+    return q;
+}
+
+/* What a server makes of the body of a create; owned. */
+static char *created(struct bed *b, const struct rt_request *q, const char *uid)
+{
+    const char *meta = strstr(q->body, "\"metadata\":{");
+
+    return cs_xasprintf("%.*s\"uid\":\"%s\",\"resourceVersion\":\"%d\",%s", (int)(meta + 12 - q->body), q->body, uid, ++b->rv,
+        meta + 12);
+}
+
+/* Answers the creation of the revision. */
+static void answer_revision(struct bed *b)
+{
+    step(b, 0);
+    struct rt_request *q = expect(b, CS_VERB_CREATE, CS_K_REVISION);
+    cs_autofree char *text = created(b, q, "r1");
+
+    rt_answer(q, 201, text);
+    step(b, 0);
+}
+
+#define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
+
+static struct cs_set_run *run_of(struct bed *b)
+{
+    return cs_store_set(&b->c.store, "u1")->run;
+}
+
+static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *body = cs_xstrdup(q->body);
+    cs_autofree char *pod = created(&b, q, "p1");
+    rt_answer(q, 0, "");
+    step(&b, 1000);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    assert_string_equal(q->body, body);
+    rt_answer(q, 409, TAKEN); /* the first one had landed */
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
+    assert_int_equal(run_of(&b)->creates, 0); /* its slot in the creation window is free again (D13) */
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
+static void d12_what_is_sent_again_asks_first(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 0, "");
+    b.may_write = false;
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(run_of(&b)->creates, 0);
+    b.may_write = true;
+    step(&b, 1000);
+    (void)expect(&b, CS_VERB_CREATE, CS_K_POD);
+    bed_done(&b);
+}
+
+static void d12_a_status_that_could_not_be_written_is_written_later(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 0);
+    step(&b, 0);
+    struct rt_request *q = expect(&b, CS_VERB_CREATE, CS_K_REVISION);
+    cs_autofree char *text = created(&b, q, "r1");
+    b.may_write = false;
+    rt_answer(q, 201, text);
+    step(&b, 500);
+    assert_null(open_request(&b, CS_VERB_PATCH_MERGE, CS_K_SET));
+    b.may_write = true; /* and nothing else happens */
+    step(&b, 2000);
+    (void)expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
+    bed_done(&b);
+}
+
+static void a_late_answer_does_not_bring_a_deleted_set_back(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 0);
+    answer_revision(&b);
+    struct rt_request *q = expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
+    cs_autofree char *answer = set_text(&b, "u1", 0);
+    cs_store_remove(&b.c.store, CS_K_SET, "ns", "web", "u1", (uint64_t)b.rv + 1); /* the watch was faster */
+    rt_answer(q, 200, answer);
+    assert_null(cs_store_find(&b.c.store, CS_K_SET, "ns", "web"));
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_PATCH_MERGE, CS_K_SET));
+    cs_store_remove(&b.c.store, CS_K_REVISION, "ns", cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name,
+        NULL, 0);
+    step(&b, 10);
+    assert_null(cs_store_set(&b.c.store, "u1")); /* nothing is kept of it */
+    bed_done(&b);
+}
+
+static void a_404_about_a_deleted_set_leaves_its_successor_alone(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 0);
+    answer_revision(&b);
+    struct rt_request *q = expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
+    feed_set(&b, "u2", 0);
+    rt_answer(q, 404, "");
+    assert_non_null(cs_store_set(&b.c.store, "u2"));
+    assert_non_null(cs_store_set(&b.c.store, "u2")->set);
+    step(&b, 1000);
+    bed_done(&b);
+}
+
+/* One ready Pod too many, so that the set is to be read. */
+static void one_pod_too_many(struct bed *b)
+{
+    struct rt_request *q;
+
+    bed_init(b, 1);
+    answer_revision(b);
+    q = expect(b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *pod = created(b, q, "p1");
+    rt_answer(q, 201, pod);
+    feed_set(b, "u1", 0);
+    step(b, 10);
+}
+
+static void d2_an_unreadable_set_is_not_fresh(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, "{\"kind\":\"CloneSet\",\"metadata\":{}}");
+    step(&b, 5);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    assert_null(open_request(&b, CS_VERB_GET, CS_K_SET)); /* nor asked again without a pause */
+    step(&b, 100);
+    cs_autofree char *text = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(&b, 5);
+    struct rt_request *q = expect(&b, CS_VERB_DELETE, CS_K_POD);
+    assert_non_null(strstr(q->body, "\"preconditions\":{\"uid\":\"p1\""));
+    bed_done(&b);
+}
+
+static void d2_a_set_that_changed_meanwhile_is_planned_again(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    cs_autofree char *text = set_text(&b, "u1", 1); /* wanted again */
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(&b, 500);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    bed_done(&b);
+}
+
+static void d5_a_delete_in_doubt_is_read_and_not_repeated_blindly(void **state)
+{
+    struct bed b;
+    const struct cs_entry *e;
+
+    (void)state;
+    one_pod_too_many(&b);
+    cs_autofree char *text = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(&b, 5);
+    rt_answer(expect(&b, CS_VERB_DELETE, CS_K_POD), 0, "");
+    e = cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].items[0];
+    assert_int_equal(e->busy, CS_BUSY_DELETE); /* it counts as going */
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 404, "");
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 0);
+    bed_done(&b);
+}
+
+static void d13_refused_creations_are_spaced_out(void **state)
+{
+    struct bed b;
+    size_t tries = 0;
+
+    (void)state;
+    bed_init(&b, 3);
+    answer_revision(&b);
+    for (int i = 0; i < 200; i++) { /* one second */
+        struct rt_request *q = open_request(&b, CS_VERB_CREATE, CS_K_POD);
+        struct rt_request *st = open_request(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
+
+        if (q) {
+            tries++;
+            rt_answer(q, 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"quota\",\"code\":403}");
+        }
+        if (st) {
+            cs_autofree char *text = set_text(&b, "u1", 3);
+            rt_answer(st, 200, text);
+        }
+        assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD)); /* one at a time after an error */
+        step(&b, 5);
+    }
+    assert_in_range(tries, 4, 12);
+    assert_non_null(strstr(run_of(&b)->scale_error, "quota"));
+    bed_done(&b);
+}
+
+static void a_set_that_goes_at_rest_is_forgotten(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 0);
+    answer_revision(&b);
+    struct rt_request *q = expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
+    cs_autofree char *answer = set_text(&b, "u1", 0);
+    rt_answer(q, 200, answer);
+    cs_store_remove(&b.c.store, CS_K_REVISION, "ns", cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name,
+        NULL, 0);
+    cs_store_remove(&b.c.store, CS_K_SET, "ns", "web", "u1", (uint64_t)b.rv + 1); /* foreground deletion: last */
+    step(&b, 10);
+    assert_null(cs_store_set(&b.c.store, "u1"));
+    assert_int_equal(b.c.queue.depth, 0);
+    bed_done(&b);
+}
+
+static void d5c_a_restored_server_stops_decisions_until_all_is_read(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    cs_store_list_begin(&b.c.store, CS_K_POD);
+    b.c.store.begin_rv[CS_K_POD] = 1000;
+    cs_store_list_end(&b.c.store, CS_K_POD, 10);
+    assert_false(b.c.active);
+    bed_done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(d5e_a_create_in_doubt_is_sent_again_under_its_name),
+        cmocka_unit_test(d12_what_is_sent_again_asks_first),
+        cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
+        cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),
+        cmocka_unit_test(a_404_about_a_deleted_set_leaves_its_successor_alone),
+        cmocka_unit_test(d2_an_unreadable_set_is_not_fresh),
+        cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
+        cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
+        cmocka_unit_test(d13_refused_creations_are_spaced_out),
+        cmocka_unit_test(a_set_that_goes_at_rest_is_forgotten),
+        cmocka_unit_test(d5c_a_restored_server_stops_decisions_until_all_is_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

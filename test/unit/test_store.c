@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What we know of the cluster (D5): the newer version wins, lists drop what is older than they are, a request under way keeps
+ * its entry, and sets come, go and come back under the same name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "controller/cloneset/store.h"
+
+#include "common/base/alloc.h"
+
+struct bed {
+    struct cs_store s;
+    int changes, gone, restored;
+};
+
+static void on_change(void *ctx, struct cs_set_entry *se)
+{
+    assert_non_null(se->uid);
+    ((struct bed *)ctx)->changes++;
+}
+
+static bool on_gone(void *ctx, struct cs_set_entry *se)
+{
+    assert_null(se->set);
+    ((struct bed *)ctx)->gone++;
+    return true;
+}
+
+static void on_restored(void *ctx, enum cs_kind k)
+{
+    (void)k;
+    ((struct bed *)ctx)->restored++;
+}
+
+static void bed_init(struct bed *b)
+{
+    const struct cs_store_hooks hooks = {on_change, on_gone, on_restored, b};
+
+    *b = (struct bed){0};
+    cs_store_init(&b->s, &hooks);
+}
+
+static void apply(struct bed *b, enum cs_kind k, bool listed, const char *fmt, const char *name, const char *uid, int rv,
+    const char *owner)
+{
+    char text[1024];
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autojdoc doc = {0};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(text, sizeof(text), fmt, name, uid, rv, owner);
+#pragma GCC diagnostic pop
+    for (char *p = text; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
+    if (!cs_store_apply(&b->s, k, cs_jdoc_root(&doc), listed, &err))
+        fail_msg("%s", err.message);
+}
+
+static void pod(struct bed *b, const char *name, const char *uid, int rv, bool listed)
+{
+    apply(b, CS_K_POD, listed,
+        "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d','labels':{"
+        "'apps.kruise.io/cloneset-instance-id':'bbbbb'},'ownerReferences':[{'apiVersion':'apps.kruise.io/v1beta1','kind':"
+        "'CloneSet','name':'web','uid':'%s','controller':true}]}}",
+        name, uid, rv, "u1");
+}
+
+static void set(struct bed *b, const char *uid, int rv, const char *image)
+{
+    apply(b, CS_K_SET, false,
+        "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d','generation':1},'spec':{'selector':{},"
+        "'template':{'spec':{'containers':[{'name':'c','image':'%s'}]}}}}",
+        "web", uid, rv, image);
+}
+
+static const struct cs_entry *find(struct bed *b, const char *name)
+{
+    return cs_store_find(&b->s, CS_K_POD, "ns", name);
+}
+
+static void d5_the_newer_version_wins(void **state)
+{
+    struct bed b;
+    int before;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false);
+    before = b.changes;
+    pod(&b, "web-a", "p1", 4, false); /* a late answer */
+    pod(&b, "web-a", "p1", 5, false); /* the watch repeats it */
+    assert_int_equal(find(&b, "web-a")->meta->rv, 5);
+    assert_int_equal(b.changes, before);
+    pod(&b, "web-a", "p1", 6, false);
+    assert_int_equal(find(&b, "web-a")->meta->rv, 6);
+    assert_true(b.changes > before);
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 5); /* DELETED of a former version */
+    assert_non_null(find(&b, "web-a"));
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p0", 9); /* of another object of that name */
+    assert_non_null(find(&b, "web-a"));
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 7);
+    assert_null(find(&b, "web-a"));
+    cs_store_done(&b.s);
+}
+
+static void d5b_a_list_drops_only_what_is_not_newer(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false);
+    pod(&b, "web-b", "p2", 5, false);
+    cs_store_list_begin(&b.s, CS_K_POD);
+    pod(&b, "web-a", "p1", 5, true);
+    pod(&b, "web-c", "p3", 12, false); /* our own create, answered while the list is on its way */
+    pod(&b, "web-d", "p4", 9, false);
+    cs_store_list_end(&b.s, CS_K_POD, 10);
+    assert_non_null(find(&b, "web-a"));
+    assert_null(find(&b, "web-b"));
+    assert_non_null(find(&b, "web-c"));
+    assert_null(find(&b, "web-d"));
+    assert_int_equal(b.restored, 0);
+    cs_store_done(&b.s);
+}
+
+static void d5c_a_list_older_than_the_store_empties_it(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 100, false);
+    cs_store_list_begin(&b.s, CS_K_POD);
+    pod(&b, "web-b", "p2", 5, true);
+    cs_store_list_end(&b.s, CS_K_POD, 10);
+    assert_int_equal(b.restored, 1);
+    assert_null(find(&b, "web-a"));
+    assert_null(find(&b, "web-b"));
+    cs_store_list_begin(&b.s, CS_K_POD); /* what it says now is believed */
+    pod(&b, "web-b", "p2", 5, true);
+    cs_store_list_end(&b.s, CS_K_POD, 11);
+    assert_int_equal(b.restored, 1);
+    assert_non_null(find(&b, "web-b"));
+    cs_store_done(&b.s);
+}
+
+static void d5_an_entry_outlives_its_object_while_a_request_is_under_way(void **state)
+{
+    struct bed b;
+    struct cs_entry *e;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false);
+    e = cs_store_find(&b.s, CS_K_POD, "ns", "web-a");
+    e->busy = CS_BUSY_PATCH;
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 6);
+    assert_ptr_equal(find(&b, "web-a"), e);
+    assert_null(e->obj);
+    pod(&b, "web-a", "p1", 7, false); /* the late answer about it is history */
+    assert_null(e->obj);
+    pod(&b, "web-a", "p2", 8, false); /* another one of that name is not */
+    assert_non_null(e->obj);
+    cs_store_settle(&b.s, e);
+    assert_int_equal(find(&b, "web-a")->busy, CS_IDLE);
+    e->busy = CS_BUSY_DELETE;
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", NULL, 0); /* a GET said 404 */
+    cs_store_settle(&b.s, e);
+    assert_null(find(&b, "web-a"));
+    cs_store_done(&b.s);
+}
+
+static void objects_are_linked_to_their_set_by_uid(void **state)
+{
+    struct bed b;
+    struct cs_set_entry *se;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false); /* before its set is known, and of v1beta1 (D19) */
+    se = cs_store_set(&b.s, "u1");
+    assert_non_null(se);
+    assert_null(se->set);
+    assert_int_equal(se->entries[CS_K_POD].n, 1);
+    set(&b, "u1", 3, "nginx:1");
+    assert_non_null(se->set);
+    for (int i = 0; i < 5; i++) {
+        char name[8];
+
+        (void)snprintf(name, sizeof(name), "web-%d", i);
+        pod(&b, name, name, 6 + i, false);
+    }
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-1", NULL, 0); /* out of the middle */
+    assert_int_equal(se->entries[CS_K_POD].n, 5);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(se->entries[CS_K_POD].items[i]->at, i);
+    cs_store_done(&b.s);
+}
+
+static void a_set_entry_lives_as_long_as_something_refers_to_it(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    set(&b, "u1", 3, "nginx:1");
+    pod(&b, "web-a", "p1", 5, false);
+    cs_store_remove(&b.s, CS_K_SET, "ns", "web", "u1", 6);
+    assert_non_null(cs_store_set(&b.s, "u1")); /* its Pod is there */
+    assert_null(cs_store_set(&b.s, "u1")->set);
+    cs_store_sweep(&b.s);
+    assert_int_equal(b.gone, 0);
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 7);
+    assert_non_null(cs_store_set(&b.s, "u1")); /* never from within: somebody may hold it */
+    cs_store_sweep(&b.s);
+    assert_null(cs_store_set(&b.s, "u1"));
+    assert_int_equal(b.gone, 1);
+    set(&b, "u2", 8, "nginx:1"); /* alone: gone at once */
+    cs_store_remove(&b.s, CS_K_SET, "ns", "web", "u2", 9);
+    cs_store_sweep(&b.s);
+    assert_null(cs_store_set(&b.s, "u2"));
+    assert_int_equal(b.gone, 2);
+    cs_store_done(&b.s);
+}
+
+static void a_set_made_again_under_its_name_is_another(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    set(&b, "u1", 3, "nginx:1");
+    pod(&b, "web-a", "p1", 5, false);
+    set(&b, "u2", 9, "nginx:1"); /* its DELETED was not seen */
+    assert_null(cs_store_set(&b.s, "u1")->set);
+    assert_non_null(cs_store_set(&b.s, "u2")->set);
+    assert_int_equal(cs_store_set(&b.s, "u2")->entries[CS_K_POD].n, 0);
+    cs_store_remove(&b.s, CS_K_SET, "ns", "web", "u1", 8); /* now it is: nothing happens to the new one */
+    assert_non_null(cs_store_set(&b.s, "u2")->set);
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 10);
+    cs_store_sweep(&b.s);
+    assert_null(cs_store_set(&b.s, "u1"));
+    assert_non_null(cs_store_set(&b.s, "u2"));
+    cs_store_done(&b.s);
+}
+
+static void the_template_is_normalised_once_per_change(void **state)
+{
+    struct bed b;
+    struct cs_set_entry *se;
+    const struct cs_jtree *norm;
+    uint64_t digest;
+
+    (void)state;
+    bed_init(&b);
+    set(&b, "u1", 3, "nginx:1");
+    se = cs_store_set(&b.s, "u1");
+    norm = se->norm;
+    digest = se->digest;
+    set(&b, "u1", 4, "nginx:1"); /* a status write */
+    assert_ptr_equal(se->norm, norm);
+    set(&b, "u1", 5, "nginx:2");
+    assert_true(se->digest != digest);
+    assert_int_equal(se->set->meta.rv, 5);
+    cs_store_done(&b.s);
+}
+
+static void an_undecodable_object_touches_nothing(void **state)
+{
+    struct bed b;
+    struct cs_error err = CS_ERROR_INIT;
+    static const char text[] = "{\"metadata\":{\"name\":\"web-a\",\"namespace\":\"ns\",\"uid\":\"p1\",\"resourceVersion\":\"x\"}}";
+    cs_autojdoc doc = {0};
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false);
+    assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
+    assert_false(cs_store_apply(&b.s, CS_K_POD, cs_jdoc_root(&doc), false, &err));
+    assert_int_equal(find(&b, "web-a")->meta->rv, 5);
+    cs_store_done(&b.s);
+}
+
+static void d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows(void **state)
+{
+    struct bed b;
+    struct cs_set_entry *se;
+
+    (void)state;
+    bed_init(&b);
+    set(&b, "u1", 3, "nginx:1");
+    se = cs_store_set(&b.s, "u1");
+    cs_set_absent_add(&b.s, se, "ddddd");
+    cs_set_absent_add(&b.s, se, "bbbbb");
+    cs_set_absent_add(&b.s, se, "ccccc");
+    cs_set_absent_add(&b.s, se, "bbbbb");
+    assert_int_equal(se->n_absent, 3);
+    assert_string_equal(se->absent[0], "bbbbb");
+    assert_string_equal(se->absent[2], "ddddd");
+    pod(&b, "web-bbbbb", "p1", 5, false);
+    assert_int_equal(se->n_absent, 2);
+    assert_string_equal(se->absent[0], "ccccc");
+    cs_store_done(&b.s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(d5_the_newer_version_wins),
+        cmocka_unit_test(d5b_a_list_drops_only_what_is_not_newer),
+        cmocka_unit_test(d5c_a_list_older_than_the_store_empties_it),
+        cmocka_unit_test(d5_an_entry_outlives_its_object_while_a_request_is_under_way),
+        cmocka_unit_test(objects_are_linked_to_their_set_by_uid),
+        cmocka_unit_test(a_set_entry_lives_as_long_as_something_refers_to_it),
+        cmocka_unit_test(a_set_made_again_under_its_name_is_another),
+        cmocka_unit_test(the_template_is_normalised_once_per_change),
+        cmocka_unit_test(an_undecodable_object_touches_nothing),
+        cmocka_unit_test(d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
