@@ -228,6 +228,70 @@ static void write_patch(struct cs_jw *w, const struct cs_strbuf *patch)
     cs_jw_kraw(w, "patch", (struct cs_str){.p = cs_strbuf_str(&quoted), .len = quoted.len});
 }
 
+/* Kind of a violation's text in the words of metav1.StatusCause; NULL: no violation of a field. */
+static const char *cause_reason(struct cs_str detail)
+{
+    static const struct {
+        const char *starts, *reason;
+    } kinds[] = {
+        {"Required value", "FieldValueRequired"},
+        {"Invalid value", "FieldValueInvalid"},
+        {"Unsupported value", "FieldValueNotSupported"},
+        {"Forbidden", "FieldValueForbidden"},
+        {"Duplicate value", "FieldValueDuplicate"},
+        {"Not found", "FieldValueNotFound"},
+    };
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(kinds); i++)
+        if (cs_str_starts(detail, kinds[i].starts))
+            return kinds[i].reason;
+    return NULL;
+}
+
+static bool split_violation(const char *text, struct cs_str *field, const char **detail)
+{
+    const char *colon = strstr(text, ": ");
+
+    if (!colon || !cause_reason(cs_str(colon + 2)))
+        return false;
+    *field = (struct cs_str){.p = text, .len = (size_t)(colon - text)};
+    *detail = colon + 2;
+    return true;
+}
+
+/*
+ * The same violations as causes, because `kubectl edit` and `kubectl patch` print those of a 422 and not its message. No kind, no
+ * name: kubectl would put another sentence in front.
+ */
+static void write_causes(struct cs_jw *w, const struct cs_texts *t)
+{
+    cs_autostrbuf line = CS_STRBUF_INIT;
+    struct cs_str field;
+    const char *detail;
+    size_t total = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (!split_violation(t->items[i], &field, &detail))
+            return; /* all or none: nothing may be hidden behind the causes */
+    cs_jw_key(w, "details");
+    cs_jw_obj(w);
+    cs_jw_key(w, "causes");
+    cs_jw_arr(w);
+    for (size_t i = 0; i < t->n && total < MAX_MESSAGE; i++) {
+        (void)split_violation(t->items[i], &field, &detail);
+        cs_strbuf_clear(&line);
+        add_line(&line, detail, MAX_MESSAGE);
+        total += line.len + field.len;
+        cs_jw_obj(w);
+        cs_jw_kstr(w, "reason", cause_reason(cs_str(detail)));
+        cs_jw_kstr(w, "message", cs_strbuf_str(&line));
+        cs_jw_kstrn(w, "field", field);
+        cs_jw_end_obj(w);
+    }
+    cs_jw_end_arr(w);
+    cs_jw_end_obj(w);
+}
+
 void cs_review_encode(const struct cs_review *r, const struct cs_verdict *v, struct cs_strbuf *out)
 {
     cs_autostrbuf message = CS_STRBUF_INIT;
@@ -247,6 +311,8 @@ void cs_review_encode(const struct cs_review *r, const struct cs_verdict *v, str
     if (!v->allowed) {
         cs_verdict_message(v, &message);
         cs_jw_kstr(&w, "message", cs_strbuf_str(&message));
+        if (v->code == 422)
+            write_causes(&w, &v->reasons);
     }
     cs_jw_end_obj(&w);
     if (v->allowed && v->patch.len > 0)

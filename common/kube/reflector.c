@@ -220,7 +220,6 @@ static bool finish_list(struct cs_reflector *r, uint64_t rv)
     r->synced = true;
     r->use_pages = false;
     r->page_limit = PAGE_LIMIT;
-    r->heard = false;
     r->silences = 0;
     all_well(r);
     cs_metric_observe(r->metrics[LIST_SECONDS], (double)took / 1000, CS_LABELS(r->o.gvr->resource));
@@ -304,7 +303,6 @@ static bool on_chunk(void *ctx, struct cs_str bytes)
 {
     struct cs_reflector *r = ctx;
     struct cs_error err = CS_ERROR_INIT;
-    uint64_t epoch = r->epoch;
 
     if (bytes.len == 0) { /* the server has accepted; a list is well only when it is complete */
         if (r->state == WATCHING)
@@ -313,8 +311,7 @@ static bool on_chunk(void *ctx, struct cs_str bytes)
     }
     if (cs_jframe_feed(&r->frame, bytes.p, bytes.len, on_line, r, &err))
         return true;
-    if (r->epoch == epoch)
-        r->fault = err;
+    r->fault = err;
     return false;
 }
 

@@ -253,8 +253,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     } else if (op->action == CS_ACT_READ_SET && r && !applied) {
         r->failed = true; /* unreadable: what is held is no fresh view (D2); read again after a pause */
     }
-    if (r && is_create(op))
+    if (r && is_create(op) && op->kind != CS_K_REVISION)
         window_success(r);
+    if (r && !read && !op->status)
+        cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
     if (r && op->action == CS_ACT_CREATE_CLAIM)
         cs_set_absent_add(&c->store, r->se, op->id); /* a new id: no Pod can have it yet */
     if (r && !read && op->action != CS_ACT_NONE)

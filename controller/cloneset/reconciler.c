@@ -111,11 +111,9 @@ void cs_run_wake(struct cs_set_run *r)
         cs_workqueue_add(&r->work);
 }
 
-/* When nothing is under way any more: was it a success? D13. */
+/* A failure pauses the set (D13), whatever else is under way: a request in doubt must not keep a refused one hot. */
 static void close_round(struct cs_controller *c, struct cs_set_run *r)
 {
-    if (r->inflight > 0)
-        return;
     if (r->failed) {
         int64_t delay = cs_workqueue_add_rate_limited(&r->work);
 

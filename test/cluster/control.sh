@@ -93,7 +93,7 @@ start_kcm() {
 
 start_sched() {
 	start sched "$BIN/kube-scheduler" --kubeconfig "$DIR/sched.kubeconfig" --secure-port=0 --leader-elect=false \
-		--kube-api-qps 2000 --kube-api-burst 4000
+		--kube-api-qps 2000 --kube-api-burst 4000 --pod-max-in-unschedulable-pods-duration 5s # it may miss a claim being bound
 }
 
 create_storage_class() {

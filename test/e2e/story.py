@@ -19,7 +19,6 @@ import difflib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 # pylint: disable=wrong-import-position
 import kube  # noqa: E402
 import product  # noqa: E402
+from admission_loop import AdmissionLoop  # noqa: E402
 from harness import Failure, Skip, Suite, check, check_equal, end_on_signals, holds, progress, wait_until  # noqa: E402
 from kube import ID_LABEL, condition, controller_of, fetch, instance_id, uids  # noqa: E402
 from manifest import changed, cloneset, to_yaml  # noqa: E402
@@ -440,15 +440,27 @@ class Story:
 
     def refused_otherwise(self):
         """The same by kubectl edit and kubectl patch."""
-        editor = "sed -i s/value:.fast/value:\\ slow/"
-        result = self.kubectl("edit", "clone", "nginx-2", ok=False, env={"KUBE_EDITOR": editor})
-        check("env" in result.text and "→" in result.text, f"kubectl edit: {result.text}")
+        result = self.kubectl("edit", "clone", "nginx-2", ok=False, env={"KUBE_EDITOR": self.editor(), "TMPDIR": self.files})
+        with open(os.path.join(self.files, "seen"), encoding="utf-8") as file:
+            seen = "".join(row for row in file if row.startswith("#"))
+        if self.demo:
+            print("    what the editor shows when it opens again:\n" + "\n".join("    " + row for row in seen.splitlines()))
+        for part in ("spec.template.spec.containers[0].env", "→", "InPlaceIfPossible"):
+            check(part in " ".join(seen.split()), f"kubectl edit does not say {part!r}: it shows {seen!r} and prints {result.text!r}")
         for kind, patch in (
             ("json", '[{"op": "replace", "path": "/spec/template/spec/containers/0/env/0/value", "value": "slow"}]'),
             ("merge", '{"spec": {"template": {"spec": {"nodeSelector": {"disk": "fast"}}}}}'),
         ):
             result = self.kubectl("patch", "clone", "nginx-2", f"--type={kind}", "-p", patch, ok=False)
             check("→" in result.text, f"kubectl patch: {result.text}")
+
+    def editor(self):
+        """A program that edits as a person would, and writes down what it was shown."""
+        path = os.path.join(self.files, "editor")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\ncp \"$1\" {self.files}/seen\nsed -i 's/value: fast/value: slow/' \"$1\"\n")
+        os.chmod(path, 0o755)
+        return path
 
     @line("9 kubectl delete clone takes Pods and claims along", needs="1 ")
     def delete_set(self):
@@ -576,6 +588,17 @@ class Story:
         for item in spaces + [{"metadata": {"name": space}}]:
             self.api.delete(f"/api/v1/namespaces/{item['metadata']['name']}")
         return result
+
+    @line("no edit fails while the webhooks are restarted")
+    def rolling_restart(self):
+        loop = AdmissionLoop(self.api)
+        self.kubectl("rollout", "restart", "deployment/cloneset-webhook", "-n", product.NAMESPACE)
+        product.wait_running(self.kubectl)
+        wait_until("the old Pods are gone", lambda: len(product.pods(self.api, "cloneset-webhook")) == 2, 60)
+        loop.stop()
+        check(loop.done > 50 and not loop.failures,
+              f"{len(loop.failures)} failed, {loop.done} did not: {loop.failures[:3]}")
+        self.proves(f"{loop.done} CloneSets were admitted meanwhile, none refused; the slowest took {loop.slowest * 1000:.0f} ms")
 
     @line("uninstalling and installing again changes no Pod and no claim (D20)")
     def uninstall(self):

@@ -10,7 +10,7 @@ import time
 
 import kube
 import product
-from bed import AdmissionLoop
+from admission_loop import AdmissionLoop
 from harness import check, check_equal
 from manifest import changed, cloneset
 

@@ -4,7 +4,8 @@
 import time
 
 import bed as beds
-from bed import AdmissionLoop, openssl_serial
+from admission_loop import AdmissionLoop
+from bed import openssl_serial
 from harness import check, check_equal, wait_until
 
 TESTS = []

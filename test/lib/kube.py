@@ -177,7 +177,8 @@ class Kubectl:
         if stdin is not None:
             lines[0] += " <<'EOF'"
             lines += stdin.strip("\n").splitlines() + ["EOF"]
-        lines += result.text.rstrip("\n").splitlines()
+        lines += [row if len(row) < 600 else f"{row[:200]} … ({len(row) - 200} more characters)"
+                  for row in result.text.rstrip("\n").splitlines()]
         return "\n".join("    " + line for line in lines)
 
 

@@ -221,6 +221,7 @@ static void peace(struct sim *s, uint64_t arg)
     for (struct sim_stream *w = s->streams; w; w = w->next)
         if (w->frozen_until_ms > s->now_ms)
             w->frozen_until_ms = s->now_ms + 1;
+    cs_jtree_free(cs_take(s->regret));
     sim_user_settle(s);
     sim_say(s, "from here on nothing fails");
 }
@@ -311,6 +312,7 @@ static void sim_done(struct sim *s)
         free(t);
     }
     cs_loop_done(&s->world);
+    cs_jtree_free(s->regret);
     free(s->limits);
     free(s->samples);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
@@ -400,7 +402,9 @@ static bool repeats(uint64_t seed)
     struct totals ignored = {0};
     char why[512];
 
-    return run_seed(seed, false, &ignored, why) == run_seed(seed, false, &ignored, why);
+    const uint64_t first = run_seed(seed, false, &ignored, why);
+
+    return run_seed(seed, false, &ignored, why) == first;
 }
 
 static int report(const struct tally *t, bool checked, bool repeated)

@@ -7,9 +7,7 @@
 #ifndef CS_TEST_SIM_H
 #define CS_TEST_SIM_H
 
-#include "common/base/rand.h"
-#include "common/json/json_tree.h"
-#include "controller/cloneset/controller.h"
+#include "test/sim/sim_types.h"
 
 #define SIM_NS "ns"
 #define SIM_SET "web"
@@ -27,128 +25,6 @@ struct sim_scenario {
     bool recreates; /* the user edits what cannot change in place, and the strategy's type */
     bool in_place_only;
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
-};
-
-struct sim_obj {
-    struct sim_obj *next;
-    uint64_t serial; /* names it for tasks */
-    enum cs_kind kind;
-    char *name, *uid;
-    uint64_t rv;
-    struct cs_jtree *t;
-    bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
-    bool sync_planned;
-};
-
-struct sim_event { /* one version of one object, for watches */
-    uint64_t rv;
-    enum cs_kind kind;
-    bool was, is; /* existed before, exists now */
-    bool had, has; /* the label that the controller selects by */
-    char *text;
-};
-
-struct sim;
-typedef void (*sim_task_fn)(struct sim *s, uint64_t arg);
-
-struct sim_task {
-    struct sim_task *next, *prev;
-    struct cs_timer timer;
-    struct sim *s;
-    sim_task_fn fn;
-    uint64_t arg;
-};
-
-struct sim_answer {
-    int status;
-    char *body; /* owned */
-    int64_t retry_after_ms;
-};
-
-struct sim_req { /* a request: its effect and its answer come at times of their own */
-    struct sim_req *next;
-    uint64_t id;
-    enum cs_verb verb;
-    const struct cs_gvr *gvr;
-    char *name, *subresource, *body, *query;
-    cs_reply_fn done; /* NULL: cancelled */
-    void *ctx;
-    int64_t sent_ms;
-    int inject; /* status to answer with instead of doing it; 0 none */
-    bool inject_after; /* … but do it all the same */
-    bool effect_due, answer_due, lost, timed_out;
-    struct sim_answer answer;
-};
-
-struct sim_stream { /* a watch */
-    struct sim_stream *next;
-    uint64_t id;
-    enum cs_kind kind;
-    char *query;
-    bool open, pumping, selects;
-    size_t pos; /* next event of the log */
-    struct cs_strbuf out; /* lines that were not sent yet */
-    int64_t sent_ms, heard_ms, silence_ms, frozen_until_ms;
-    cs_chunk_fn on_chunk;
-    cs_reply_fn on_end;
-    void *ctx;
-};
-
-struct sim_limit { /* what the user asked for, from when on */
-    int64_t from_ms;
-    int64_t replicas, surge;
-    bool in_place_only;
-};
-
-struct sim_sample {
-    int64_t from_ms, pods, replicas;
-};
-
-struct sim {
-    uint64_t seed;
-    const struct sim_scenario *sc;
-    bool verbose;
-    struct cs_rand rand, controller_rand;
-    struct cs_clock clock;
-    int64_t now_ms;
-    struct cs_loop world;
-    struct sim_task *tasks;
-
-    /* server */
-    struct sim_obj *objs;
-    uint64_t rv, compacted_rv, serials, ids;
-    struct sim_event *log;
-    size_t n_log, cap_log;
-
-    /* network */
-    struct sim_req *reqs;
-    struct sim_stream *streams;
-    const struct sim_req *current; /* whose effect is being made */
-    bool faults_on;
-    uint64_t n_requests, n_faults, n_writes, n_event_writes;
-
-    /* controller */
-    bool up;
-    struct cs_controller *c;
-    struct cs_loop loop;
-    struct cs_metrics *metrics;
-    struct cs_client client;
-    struct cs_log clog;
-
-    /* actors */
-    uint64_t containers; /* ids of containers so far */
-    uint64_t edits; /* number of the next image, label or variable */
-    bool gc_planned;
-    bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
-
-    /* checks */
-    struct sim_limit *limits;
-    size_t n_limits, cap_limits;
-    struct sim_sample *samples; /* the number of Pods over time */
-    size_t n_samples, cap_samples;
-    char failure[512];
-    char *history[600];
-    uint64_t n_history, digest; /* digest: of all that was said */
 };
 
 /* main.c */

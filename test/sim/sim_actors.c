@@ -371,6 +371,19 @@ static void mark_pod(struct sim *s)
     (void)sim_commit(s, SIM_USER, o, t);
 }
 
+static void take_back(struct sim *s, uint64_t arg)
+{
+    struct sim_obj *set = the_set(s);
+    struct cs_jtree *t;
+
+    (void)arg;
+    if (!s->regret)
+        return;
+    t = cs_jtree_dup(set->t);
+    cs_jtree_set(t, "spec", cs_take(s->regret));
+    (void)sim_commit(s, SIM_USER, set, t);
+}
+
 void sim_user_act(struct sim *s)
 {
     const struct sim_scenario *sc = s->sc;
@@ -396,6 +409,10 @@ void sim_user_act(struct sim *s)
     } else if (sc->deletes) {
         hurt_pod(s);
         return;
+    }
+    if (!s->regret && sim_chance(s, 250)) { /* a mistake, taken back while it is being carried out */
+        s->regret = cs_jtree_dup(cs_jtree_get(set->t, "spec"));
+        sim_later(s, sim_between(s, 5, 400), take_back, 0);
     }
     (void)sim_commit(s, SIM_USER, set, cs_take(t));
 }

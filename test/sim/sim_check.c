@@ -41,16 +41,17 @@ static int64_t window_begin(const struct sim *s)
     return sent - (s->sc->faults ? FAULT_WINDOW_MS : CALM_WINDOW_MS);
 }
 
-/* Was a limit in force at some time since the window began for which fn-like tests hold? The newest one always is. */
-static int64_t most_allowed(struct sim *s)
+/* The most that limits allowed since the window began, or with surge_only the most they allowed above replicas. */
+static int64_t most_allowed(struct sim *s, bool surge_only)
 {
     int64_t most = 0;
 
     for (size_t i = 0; i < s->n_limits; i++) {
         int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
+        int64_t n = s->limits[i].surge + (surge_only ? 0 : s->limits[i].replicas);
 
-        if (until >= window_begin(s) && s->limits[i].replicas + s->limits[i].surge > most)
-            most = s->limits[i].replicas + s->limits[i].surge;
+        if (until >= window_begin(s) && n > most)
+            most = n;
     }
     return most;
 }
@@ -80,7 +81,8 @@ static bool excess_lately(struct sim *s)
         if (x->from_ms < window_begin(s))
             break;
     }
-    return most_pods > least_replicas;
+    /* With maxSurge a create under way counts already: the one that it replaces may go if maxUnavailable allows that. */
+    return most_pods + most_allowed(s, true) > least_replicas;
 }
 
 /* ---- Pods ---- */
@@ -133,9 +135,9 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
     check_new_claims(s, o, late);
-    if (!s->orphan_creates && active_pods(s) > most_allowed(s))
+    if (!s->orphan_creates && active_pods(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)active_pods(s),
-            (long long)most_allowed(s));
+            (long long)most_allowed(s, false));
 }
 
 static bool has_gate(const struct cs_jtree *pod)
@@ -283,14 +285,17 @@ void sim_check_state(struct sim *s)
 {
     const struct sim_obj *set = the_set(s);
     struct sim_sample x = {.from_ms = s->now_ms};
-    const struct sim_sample *last = s->n_samples > 0 ? &s->samples[s->n_samples - 1] : NULL;
 
     if (!set)
         return;
     x.pods = active_pods(s);
     x.replicas = sim_int(set->t, "spec/replicas", 1);
-    if (last && last->pods == x.pods && last->replicas == x.replicas)
-        return;
+    if (s->n_samples > 0) {
+        const struct sim_sample *last = &s->samples[s->n_samples - 1];
+
+        if (last->pods == x.pods && last->replicas == x.replicas)
+            return;
+    }
     cs_grow(s->samples, s->n_samples, s->cap_samples);
     s->samples[s->n_samples++] = x;
 }

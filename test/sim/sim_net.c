@@ -96,7 +96,9 @@ static void on_answer(struct sim *s, uint64_t id)
 {
     struct sim_req *q = req_of(s, id);
     struct cs_reply reply = {0};
+    cs_autofree char *body = NULL; /* lives through the callback, in which the request may be cancelled */
     cs_reply_fn done;
+    void *ctx;
 
     if (!q)
         return;
@@ -111,7 +113,6 @@ static void on_answer(struct sim *s, uint64_t id)
     if (q->effect_due || q->lost || !q->answer.body) {
         bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
 
-        q->timed_out = true;
         (void)cs_error_set(
             &reply.err, reset ? CS_ERR_TRANSPORT : CS_ERR_TIMEOUT, reset ? "connection reset" : "no answer in time");
     } else {
@@ -121,10 +122,9 @@ static void on_answer(struct sim *s, uint64_t id)
     }
     sim_say(s, "  answer %llu: %d %s", (unsigned long long)q->id, reply.status,
         reply.err.kind != CS_ERR_NONE ? reply.err.message : "");
-    /* The answer must live through the callback, in which the request may be cancelled. */
-    cs_autofree char *body = cs_take(q->answer.body);
-    void *ctx = q->ctx;
-
+    body = cs_take(q->answer.body);
+    reply.body = cs_str(reply.status ? body : NULL);
+    ctx = q->ctx;
     req_maybe_free(s, q);
     done(ctx, &reply);
 }
@@ -293,7 +293,7 @@ static void pump(struct sim *s, uint64_t id)
     w->pumping = false;
     if (s->now_ms < w->frozen_until_ms) {
         w->pumping = true;
-        sim_later(s, w->frozen_until_ms - s->now_ms, pump, id);
+        sim_later(s, w->frozen_until_ms - s->now_ms < 1000 ? w->frozen_until_ms - s->now_ms : 1000, pump, id);
         return;
     }
     add_events(s, w);

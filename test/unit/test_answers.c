@@ -40,10 +40,11 @@ static void feed(struct bed *b, enum cs_kind k, const char *text)
 /* The set as a server shows it; owned. */
 static char *set_text(struct bed *b, const char *uid, int replicas)
 {
-    return cs_xasprintf("{\"apiVersion\":\"apps.kruise.io/v1alpha1\",\"kind\":\"CloneSet\",\"metadata\":{\"name\":\"web\","
-                        "\"namespace\":\"ns\",\"uid\":\"%s\",\"resourceVersion\":\"%d\",\"generation\":%d},\"spec\":{"
-                        "\"replicas\":%d,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{"
-                        "\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+    return cs_xasprintf(
+        "{\"apiVersion\":\"apps.kruise.io/v1alpha1\",\"kind\":\"CloneSet\",\"metadata\":{\"name\":\"web\","
+        "\"namespace\":\"ns\",\"uid\":\"%s\",\"resourceVersion\":\"%d\",\"generation\":%d},\"spec\":{"
+        "\"replicas\":%d,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{"
+        "\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
         uid, ++b->rv, replicas + 1, replicas);
 }
 
@@ -110,8 +111,8 @@ static char *created(struct bed *b, const struct rt_request *q, const char *uid)
 {
     const char *meta = strstr(q->body, "\"metadata\":{");
 
-    return cs_xasprintf("%.*s\"uid\":\"%s\",\"resourceVersion\":\"%d\",%s", (int)(meta + 12 - q->body), q->body, uid, ++b->rv,
-        meta + 12);
+    return cs_xasprintf("%.*s\"uid\":\"%s\",\"resourceVersion\":\"%d\",%s", (int)(meta + 12 - q->body), q->body, uid,
+        ++b->rv, meta + 12);
 }
 
 /* Answers the creation of the revision. */
@@ -126,6 +127,17 @@ static void answer_revision(struct bed *b)
 }
 
 #define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
+
+/* Answers what status writes are open. */
+static void answer_status(struct bed *b, int replicas)
+{
+    struct rt_request *q = open_request(b, CS_VERB_PATCH_MERGE, CS_K_SET);
+
+    if (q) {
+        cs_autofree char *text = set_text(b, "u1", replicas);
+        rt_answer(q, 200, text);
+    }
+}
 
 static struct cs_set_run *run_of(struct bed *b)
 {
@@ -163,6 +175,7 @@ static void d12_what_is_sent_again_asks_first(void **state)
     (void)state;
     bed_init(&b, 1);
     answer_revision(&b);
+    answer_status(&b, 1);
     rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 0, "");
     b.may_write = false;
     step(&b, 1000);
@@ -207,8 +220,8 @@ static void a_late_answer_does_not_bring_a_deleted_set_back(void **state)
     assert_null(cs_store_find(&b.c.store, CS_K_SET, "ns", "web"));
     step(&b, 1000);
     assert_null(open_request(&b, CS_VERB_PATCH_MERGE, CS_K_SET));
-    cs_store_remove(&b.c.store, CS_K_REVISION, "ns", cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name,
-        NULL, 0);
+    cs_store_remove(&b.c.store, CS_K_REVISION, "ns",
+        cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name, NULL, 0);
     step(&b, 10);
     assert_null(cs_store_set(&b.c.store, "u1")); /* nothing is kept of it */
     bed_done(&b);
@@ -306,16 +319,12 @@ static void d13_refused_creations_are_spaced_out(void **state)
     answer_revision(&b);
     for (int i = 0; i < 200; i++) { /* one second */
         struct rt_request *q = open_request(&b, CS_VERB_CREATE, CS_K_POD);
-        struct rt_request *st = open_request(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
 
         if (q) {
             tries++;
             rt_answer(q, 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"quota\",\"code\":403}");
         }
-        if (st) {
-            cs_autofree char *text = set_text(&b, "u1", 3);
-            rt_answer(st, 200, text);
-        }
+        answer_status(&b, 3);
         assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD)); /* one at a time after an error */
         step(&b, 5);
     }
@@ -334,8 +343,8 @@ static void a_set_that_goes_at_rest_is_forgotten(void **state)
     struct rt_request *q = expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
     cs_autofree char *answer = set_text(&b, "u1", 0);
     rt_answer(q, 200, answer);
-    cs_store_remove(&b.c.store, CS_K_REVISION, "ns", cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name,
-        NULL, 0);
+    cs_store_remove(&b.c.store, CS_K_REVISION, "ns",
+        cs_store_set(&b.c.store, "u1")->entries[CS_K_REVISION].items[0]->meta->name, NULL, 0);
     cs_store_remove(&b.c.store, CS_K_SET, "ns", "web", "u1", (uint64_t)b.rv + 1); /* foreground deletion: last */
     step(&b, 10);
     assert_null(cs_store_set(&b.c.store, "u1"));

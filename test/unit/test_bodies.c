@@ -56,7 +56,8 @@ static void assert_lacks(const struct cs_strbuf *got, const char *part_text)
         fail_msg("%s is in %s", part, got->data);
 }
 
-#define SET_OWNER "{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'u1','controller':true," \
+#define SET_OWNER                                                                                                      \
+    "{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'u1','controller':true,"             \
     "'blockOwnerDeletion':true}"
 
 static void a1_a_new_pod(void **state)
@@ -64,9 +65,10 @@ static void a1_a_new_pod(void **state)
     struct fx f;
     struct cs_error err = CS_ERROR_INIT;
     cs_autostrbuf out = CS_STRBUF_INIT;
-    static const char tmpl[] = "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"annotations\":{\"a\":\"b\"},\"name\":\"no\"},"
-                               "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx\"}],\"x\":1,"
-                               "\"volumes\":[{\"name\":\"data\",\"emptyDir\":{}},{\"name\":\"tmp\",\"emptyDir\":{}}]}}";
+    static const char tmpl[] =
+        "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"annotations\":{\"a\":\"b\"},\"name\":\"no\"},"
+        "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx\"}],\"x\":1,"
+        "\"volumes\":[{\"name\":\"data\",\"emptyDir\":{}},{\"name\":\"tmp\",\"emptyDir\":{}}]}}";
 
     (void)state;
     fx_init(&f, "'replicas':1," FX_VCT);
@@ -74,12 +76,14 @@ static void a1_a_new_pod(void **state)
         .set = f.set, .name = "web-k2x9d", .id = "k2x9d", .revision = "web-5d4f8b9c76", .tmpl = tmpl, .now_ms = AT};
     assert_true(cs_body_pod(&n, &out, &err));
     assert_json(&out,
-        "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web-k2x9d','generateName':'web-','namespace':'ns','labels':{"
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web-k2x9d','generateName':'web-','namespace':'ns','labels'"
+        ":{"
         "'app':'web','apps.kruise.io/cloneset-instance-id':'k2x9d','controller-revision-hash':'web-5d4f8b9c76',"
         "'lifecycle.apps.kruise.io/state':'PreparingNormal','pod-template-hash':'5d4f8b9c76'},"
         "'annotations':{'a':'b','lifecycle.apps.kruise.io/timestamp':'2025-01-02T03:04:05Z'},"
         "'ownerReferences':[" SET_OWNER "]},'spec':{'containers':[{'name':'c','image':'nginx'}],'x':1,"
-        "'volumes':[{'name':'data','persistentVolumeClaim':{'claimName':'data-web-k2x9d'}},{'name':'tmp','emptyDir':{}}],"
+        "'volumes':[{'name':'data','persistentVolumeClaim':{'claimName':'data-web-k2x9d'}},{'name':'tmp','emptyDir':{}}"
+        "],"
         "'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]}}");
     fx_done(&f);
 }
@@ -92,7 +96,8 @@ static void a1_a_template_without_spec_is_an_error(void **state)
 
     (void)state;
     fx_init(&f, "");
-    const struct cs_new_pod n = {.set = f.set, .name = "web-a", .id = "a", .revision = "web-1", .tmpl = "{}", .now_ms = AT};
+    const struct cs_new_pod n = {
+        .set = f.set, .name = "web-a", .id = "a", .revision = "web-1", .tmpl = "{}", .now_ms = AT};
     assert_false(cs_body_pod(&n, &out, &err));
     assert_int_equal(err.kind, CS_ERR_INVALID);
     fx_done(&f);
@@ -105,13 +110,14 @@ static void a2_its_claim(void **state)
     cs_autostrbuf out = CS_STRBUF_INIT;
 
     (void)state;
-    fx_init(&f, "'volumeClaimTemplates':[{'metadata':{'name':'data','labels':{'l':'1','app':'other'},'annotations':{'a':'b'}},"
-                "'spec':{'accessModes':['ReadWriteOnce']}}]");
+    fx_init(&f,
+        "'volumeClaimTemplates':[{'metadata':{'name':'data','labels':{'l':'1','app':'other'},'annotations':{'a':'b'}},"
+        "'spec':{'accessModes':['ReadWriteOnce']}}]");
     assert_true(cs_body_claim(f.set, "data", "data-web-k2x9d", "k2x9d", &out, &err));
-    assert_json(&out,
-        "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-k2x9d','namespace':'ns','labels':{"
-        "'l':'1','app':'web','apps.kruise.io/cloneset-instance-id':'k2x9d'},'annotations':{'a':'b'},"
-        "'ownerReferences':[" SET_OWNER "]},'spec':{'accessModes':['ReadWriteOnce']}}");
+    assert_json(&out, "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-k2x9d','"
+                      "namespace':'ns','labels':{"
+                      "'l':'1','app':'web','apps.kruise.io/cloneset-instance-id':'k2x9d'},'annotations':{'a':'b'},"
+                      "'ownerReferences':[" SET_OWNER "]},'spec':{'accessModes':['ReadWriteOnce']}}");
     cs_strbuf_clear(&out);
     assert_false(cs_body_claim(f.set, "logs", "logs-web-k2x9d", "k2x9d", &out, &err));
     fx_done(&f);
@@ -166,7 +172,8 @@ static void spec_4_2_names_and_data_are_the_peers(void **state)
                 continue;
             checked++;
             assert_true(cs_json_equal(cs_json_get(rev, "data"), cs_json_get(m, "data")));
-            assert_true(cs_json_equal(cs_json_at(rev, "metadata", "labels", NULL), cs_json_at(m, "metadata", "labels", NULL)));
+            assert_true(
+                cs_json_equal(cs_json_at(rev, "metadata", "labels", NULL), cs_json_at(m, "metadata", "labels", NULL)));
             assert_true(cs_json_equal(cs_json_at(rev, "metadata", "annotations", CS_ANNO_VCT_HASH, NULL),
                 cs_json_at(m, "metadata", "annotations", CS_ANNO_VCT_HASH, NULL)));
         }
@@ -188,8 +195,8 @@ static void d2_deletes_carry_preconditions(void **state)
     (void)state;
     fx_init(&f, "");
     cs_body_delete(&fx_pod(&f, "bbbbb old ready")->pod->meta, &out);
-    assert_json(&out,
-        "{'apiVersion':'v1','kind':'DeleteOptions','preconditions':{'uid':'p-bbbbb','resourceVersion':'20'}}");
+    assert_json(
+        &out, "{'apiVersion':'v1','kind':'DeleteOptions','preconditions':{'uid':'p-bbbbb','resourceVersion':'20'}}");
     fx_done(&f);
 }
 
@@ -205,8 +212,9 @@ static void d3_hand_over_and_back(void **state)
     fx_claim(&f, "bbbbb");
     fx_claim(&f, "bbbbb pod");
     cs_body_hand_over(f.claims[0], f.pods[0], &over);
-    assert_json(&over, "{" GUARD("c-bbbbb", "30") ",'ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'web-bbbbb',"
-                       "'uid':'p-bbbbb','controller':true}]}}");
+    assert_json(&over,
+        "{" GUARD("c-bbbbb", "30") ",'ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'web-bbbbb',"
+                                   "'uid':'p-bbbbb','controller':true}]}}");
     cs_body_hand_back(f.claims[1], f.pods[0], f.set, &back);
     assert_json(&back, "{" GUARD("c-bbbbb", "30") ",'ownerReferences':[" SET_OWNER "]}}");
     fx_done(&f);
@@ -224,10 +232,10 @@ static void d8_mark_and_unmark_are_one_patch_each(void **state)
     (void)fx_pod(&f, "bbbbb old ready");
     cs_body_mark(f.pods[0], "web-new", &mark);
     assert_json(&mark, "{" GUARD("p-bbbbb", "20") ",'labels':{'apps.kruise.io/specified-delete':'true'},"
-                       "'annotations':{'" CS_ANNO_RECREATE_FOR "':'web-new'}}}");
+                                                  "'annotations':{'" CS_ANNO_RECREATE_FOR "':'web-new'}}}");
     cs_body_unmark(f.pods[0], &unmark);
     assert_json(&unmark, "{" GUARD("p-bbbbb", "20") ",'labels':{'apps.kruise.io/specified-delete':null},"
-                         "'annotations':{'" CS_ANNO_RECREATE_FOR "':null}}}");
+                                                    "'annotations':{'" CS_ANNO_RECREATE_FOR "':null}}}");
     cs_body_release(f.pods[0], "u1", &release);
     assert_json(&release, "{" GUARD("p-bbbbb", "20") ",'ownerReferences':[]}}");
     fx_done(&f);
@@ -285,18 +293,21 @@ static void d14_status_patches(void **state)
     fx_init(&f, "");
     (void)fx_pod(&f, "bbbbb old ready");
     cs_body_gate_off(f.pods[0], AT, &off); /* ContainersReady is not True here: Ready is left alone */
-    assert_json(&off, "{" GUARD("p-bbbbb", "20") "},'status':{'conditions':[{'type':'InPlaceUpdateReady','status':'False',"
-                      "'lastTransitionTime':'2025-01-02T03:04:05Z','reason':'StartInPlaceUpdate','message':null}]}}");
+    assert_json(&off,
+        "{" GUARD("p-bbbbb",
+            "20") "},'status':{'conditions':[{'type':'InPlaceUpdateReady','status':'False',"
+                  "'lastTransitionTime':'2025-01-02T03:04:05Z','reason':'StartInPlaceUpdate','message':null}]}}");
     f.pods[0]->containers_ready.status = CS_COND_TRUE;
     cs_strbuf_clear(&off);
     cs_body_gate_off(f.pods[0], AT, &off);
     assert_has(&off, "'type':'Ready','status':'False','lastTransitionTime':'2025-01-02T03:04:05Z',"
                      "'reason':'ReadinessGatesNotReady'");
     cs_body_refresh(f.pods[0], &all, AT, &on);
-    assert_json(&on, "{" GUARD("p-bbbbb", "20") ",'labels':{'lifecycle.apps.kruise.io/state':'Normal','pod-template-hash':'old'},"
-                     "'annotations':{'lifecycle.apps.kruise.io/timestamp':'2025-01-02T03:04:05Z'}},"
-                     "'status':{'conditions':[{'type':'InPlaceUpdateReady','status':'True',"
-                     "'lastTransitionTime':'2025-01-02T03:04:05Z','reason':null,'message':null}]}}");
+    assert_json(&on,
+        "{" GUARD("p-bbbbb", "20") ",'labels':{'lifecycle.apps.kruise.io/state':'Normal','pod-template-hash':'old'},"
+                                   "'annotations':{'lifecycle.apps.kruise.io/timestamp':'2025-01-02T03:04:05Z'}},"
+                                   "'status':{'conditions':[{'type':'InPlaceUpdateReady','status':'True',"
+                                   "'lastTransitionTime':'2025-01-02T03:04:05Z','reason':null,'message':null}]}}");
     fx_done(&f);
 }
 
@@ -317,7 +328,8 @@ static void spec_6_6_apply(void **state)
         "{'op':'test','path':'/status/conditions/1/type','value':'InPlaceUpdateReady'},"
         "{'op':'test','path':'/status/conditions/1/status','value':'False'},"
         "{'op':'add','path':'/metadata/annotations/apps.kruise.io~1inplace-update-state','value':"
-        "'{\\'revision\\':\\'web-new\\',\\'updateTimestamp\\':\\'2025-01-02T03:04:05Z\\',\\'lastContainerStatuses\\':{\\'c\\':"
+        "'{\\'revision\\':\\'web-new\\',\\'updateTimestamp\\':\\'2025-01-02T03:04:05Z\\',\\'lastContainerStatuses\\':{"
+        "\\'c\\':"
         "{\\'imageID\\':\\'sha256:1\\',\\'containerID\\':\\'containerd://1\\'}},\\'updateImages\\':true,"
         "\\'containerBatchesRecord\\':[{\\'timestamp\\':\\'2025-01-02T03:04:05Z\\',\\'containers\\':[\\'c\\']}]}'},"
         "{'op':'test','path':'/spec/containers/0/name','value':'c'},"
@@ -325,7 +337,8 @@ static void spec_6_6_apply(void **state)
         "{'op':'add','path':'/metadata/labels/controller-revision-hash','value':'web-new'},"
         "{'op':'add','path':'/metadata/labels/pod-template-hash','value':'new'},"
         "{'op':'add','path':'/metadata/labels/lifecycle.apps.kruise.io~1state','value':'Updating'},"
-        "{'op':'add','path':'/metadata/annotations/lifecycle.apps.kruise.io~1timestamp','value':'2025-01-02T03:04:05Z'}]");
+        "{'op':'add','path':'/metadata/annotations/"
+        "lifecycle.apps.kruise.io~1timestamp','value':'2025-01-02T03:04:05Z'}]");
     fx_done(&f);
 }
 
@@ -339,9 +352,11 @@ static void spec_6_4_metadata_changes_touch_no_container(void **state)
     fx_empty(&f);
     fx_set(&f, "", FX_OLD, "");
     fx_revision(&f, "web-a", 1,
-        "{'metadata':{'labels':{'app':'web','gone':'1'},'annotations':{'k/x':'1'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
+        "{'metadata':{'labels':{'app':'web','gone':'1'},'annotations':{'k/"
+        "x':'1'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
     fx_revision(&f, "web-b", 2,
-        "{'metadata':{'labels':{'app':'web','came':'2'},'annotations':{'k/x':'3'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
+        "{'metadata':{'labels':{'app':'web','came':'2'},'annotations':{'k/"
+        "x':'3'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
     (void)fx_pod(&f, "bbbbb old gate-off");
     const struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .now_ms = AT};
     assert_true(cs_body_inplace_apply(&b, &out, &err));
@@ -366,10 +381,12 @@ static void spec_6_7_start_then_apply(void **state)
     (void)state;
     fx_init(&f, "");
     (void)fx_pod(&f, "bbbbb old gate-off");
-    const struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .grace_s = 30, .now_ms = AT};
+    const struct cs_inplace_body b = {
+        .pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .grace_s = 30, .now_ms = AT};
     assert_true(cs_body_inplace_start(&b, &start, &err));
     assert_lacks(&start, "/spec/containers");
-    assert_has(&start, "'{\\'revision\\':\\'web-new\\',\\'containerImages\\':{\\'c\\':\\'nginx:2\\'},\\'graceSeconds\\':30}'");
+    assert_has(
+        &start, "'{\\'revision\\':\\'web-new\\',\\'containerImages\\':{\\'c\\':\\'nginx:2\\'},\\'graceSeconds\\':30}'");
     f.pods[0]->inplace_grace = "{\"revision\":\"web-new\",\"containerImages\":{\"c\":\"nginx:2\"},\"graceSeconds\":30,"
                                "\"metaDataPatch\":\"eyJtZXRhZGF0YSI6eyJsYWJlbHMiOnsibiI6Im0ifX19\"}";
     f.pods[0]->inplace_state = "{\"revision\":\"web-new\",\"updateTimestamp\":\"2025-01-02T03:00:00Z\"}";
@@ -398,9 +415,13 @@ static void an_image_for_a_container_the_pod_lacks_is_an_error(void **state)
     fx_init(&f, "");
     (void)fx_pod(&f, "bbbbb old gate-off");
     const struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .now_ms = AT};
-    f.pods[0]->n_containers = 0;
+    struct cs_pod *p = f.pods[0];
+    assert_non_null(p);
+    if (p)
+        p->n_containers = 0;
     assert_false(cs_body_inplace_apply(&b, &out, &err));
-    f.pods[0]->n_containers = 1;
+    if (p)
+        p->n_containers = 1;
     fx_done(&f);
 }
 

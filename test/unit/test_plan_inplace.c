@@ -49,12 +49,13 @@ static void check(const char *when, const char *image, const char *status, const
         fail_msg("%s: %s", when, at ? "stands" : "does not stand");
 }
 
-#define STATE(last) "{'revision':'web-new','updateTimestamp':'2025-01-02T10:00:00Z','lastContainerStatuses':" last \
+#define STATE(last)                                                                                                    \
+    "{'revision':'web-new','updateTimestamp':'2025-01-02T10:00:00Z','lastContainerStatuses':" last                     \
     ",'containerBatchesRecord':[{'timestamp':'2025-01-02T10:00:00Z','containers':['c']}]}"
 #define BOTH STATE("{'c':{'imageID':'sha256:1','containerID':'containerd://1'}}")
 #define PEERS STATE("{'c':{'imageID':'sha256:1'}}")
-#define STATUS(image, image_id, container, state) "{'name':'c','image':'" image "','imageID':'" image_id \
-    "','containerID':'" container "','state':" state "}"
+#define STATUS(image, image_id, container, state)                                                                      \
+    "{'name':'c','image':'" image "','imageID':'" image_id "','containerID':'" container "','state':" state "}"
 #define RUNS(at) "{'running':{'startedAt':'2025-01-02T" at "Z'}}"
 #define WAITS "{'waiting':{'reason':'ImagePullBackOff'}}"
 
@@ -65,13 +66,13 @@ static void d11_in_place_completion(void **state)
         bool grace;
         int want;
     } rows[] = {
-        {"there is no state annotation", "nginx:2", STATUS("nginx:1", "sha256:1", "containerd://1", RUNS("09:00:00")), NULL,
-            false, true},
+        {"there is no state annotation", "nginx:2", STATUS("nginx:1", "sha256:1", "containerd://1", RUNS("09:00:00")),
+            NULL, false, true},
         {"the grace annotation is there", "nginx:2", "", NULL, true, false},
-        {"nothing happened yet", "nginx:2", STATUS("nginx:1", "sha256:1", "containerd://1", RUNS("09:00:00")), BOTH, false,
-            false},
-        {"the imageID differs", "nginx:2", STATUS("nginx:2", "sha256:2", "containerd://2", RUNS("10:00:05")), BOTH, false,
-            true},
+        {"nothing happened yet", "nginx:2", STATUS("nginx:1", "sha256:1", "containerd://1", RUNS("09:00:00")), BOTH,
+            false, false},
+        {"the imageID differs", "nginx:2", STATUS("nginx:2", "sha256:2", "containerd://2", RUNS("10:00:05")), BOTH,
+            false, true},
         {"the imageID is empty for the moment", "nginx:2", STATUS("nginx:1", "", "", WAITS), BOTH, false, false},
         {"same imageID, a new container that started after the patch", "nginx:2",
             STATUS("nginx:1", "sha256:1", "containerd://2", RUNS("10:00:05")), BOTH, false, true},
@@ -79,21 +80,23 @@ static void d11_in_place_completion(void **state)
             STATUS("nginx:1", "sha256:1", "containerd://2", RUNS("09:59:00")), BOTH, false, false},
         {"same imageID, a new container with the new image's name, node clock behind", "nginx:2",
             STATUS("docker.io/library/nginx:2", "sha256:1", "containerd://2", RUNS("09:59:59")), BOTH, false, true},
-        {"same imageID, a new container that does not run", "nginx:2", STATUS("nginx:2", "sha256:1", "containerd://2", WAITS),
-            BOTH, false, false},
+        {"same imageID, a new container that does not run", "nginx:2",
+            STATUS("nginx:2", "sha256:1", "containerd://2", WAITS), BOTH, false, false},
         {"same imageID and container, though the name is the new one", "nginx:2",
             STATUS("nginx:2", "sha256:1", "containerd://1", RUNS("09:00:00")), BOTH, false, STANDS},
-        {"the same, but it does not run", "nginx:2", STATUS("nginx:2", "sha256:1", "containerd://1", WAITS), BOTH, false,
-            false},
+        {"the same, but it does not run", "nginx:2", STATUS("nginx:2", "sha256:1", "containerd://1", WAITS), BOTH,
+            false, false},
         {"written by the peer, same imageID, name equal after normalising", "nginx",
-            STATUS("docker.io/library/nginx:latest", "sha256:1", "containerd://1", RUNS("09:00:00")), PEERS, false, true},
+            STATUS("docker.io/library/nginx:latest", "sha256:1", "containerd://1", RUNS("09:00:00")), PEERS, false,
+            true},
         {"written by the peer, same imageID, other name", "nginx:2",
             STATUS("docker.io/library/nginx:1", "sha256:1", "containerd://2", RUNS("11:00:00")), PEERS, false, false},
         {"the container has no status", "nginx:2", "", BOTH, false, false},
         {"nothing was recorded (metadata only)", "nginx:1", STATUS("nginx:1", "sha256:1", "containerd://1", WAITS),
             STATE("null"), false, true},
         {"another batch is due", "nginx:2", STATUS("nginx:2", "sha256:2", "containerd://2", RUNS("10:00:05")),
-            "{'revision':'web-new','lastContainerStatuses':{'c':{'imageID':'sha256:1'}},'nextContainerImages':{'d':'x'}}",
+            "{'revision':'web-new','lastContainerStatuses':{'c':{'imageID':'sha256:1'}},'nextContainerImages':{'d':'x'}"
+            "}",
             false, false},
         {"the annotation cannot be read: nothing to wait for", "nginx:2", "", "{", false, true},
     };

@@ -73,8 +73,8 @@ static void spec_5_2_creation(void **state)
     static const struct row rows[] = {
         {"nothing is there yet: all are new", {.n = 3, .unavailable = 1}, {0},
             {.scale_up = 3, .scale_up_limit = 3, .update_num = 0}},
-        {"the partition wants two of the missing at the current revision", {.n = 3, .unavailable = 1, .partition = 2}, {0},
-            {.scale_up = 3, .scale_up_old = 2, .scale_up_limit = 3}},
+        {"the partition wants two of the missing at the current revision", {.n = 3, .unavailable = 1, .partition = 2},
+            {0}, {.scale_up = 3, .scale_up_old = 2, .scale_up_limit = 3}},
         {"scale maxUnavailable 2 with one Pod unavailable leaves one", {.n = 5, .unavailable = 1, .scale_cap = 2},
             {NEW(2), .unavail_new = 1}, {.scale_up = 3, .scale_up_limit = 1}},
         {"more are unavailable than it allows: none", {.n = 5, .unavailable = 1, .scale_cap = 1},
@@ -132,10 +132,11 @@ static void spec_5_2_limits_are_rounded(void **state)
         const char *spec;
         int32_t partition, surge, unavailable, cap;
     } rows[] = {
-        {"'replicas':3", 0, 0, 1, INT32_MAX},                                           /* 20% of 3, up */
-        {"'replicas':3,'updateStrategy':{'maxSurge':1}", 0, 1, 0, INT32_MAX},           /* down with surge */
+        {"'replicas':3", 0, 0, 1, INT32_MAX}, /* 20% of 3, up */
+        {"'replicas':3,'updateStrategy':{'maxSurge':1}", 0, 1, 0, INT32_MAX}, /* down with surge */
         {"'replicas':3,'updateStrategy':{'maxSurge':1,'paused':true}", 0, 0, 1, INT32_MAX}, /* paused: no surge */
-        {"'replicas':10,'updateStrategy':{'partition':'33.3%','maxSurge':'25%','maxUnavailable':'25%'}", 4, 3, 2, INT32_MAX},
+        {"'replicas':10,'updateStrategy':{'partition':'33.3%','maxSurge':'25%','maxUnavailable':'25%'}", 4, 3, 2,
+            INT32_MAX},
         {"'replicas':10,'scaleStrategy':{'maxUnavailable':'15%'}", 0, 0, 2, 2},
         {"'replicas':-1,'updateStrategy':{'maxUnavailable':1}", 0, 0, 1, INT32_MAX},
     };

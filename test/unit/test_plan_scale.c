@@ -18,8 +18,8 @@ static void spec_5_4_creation(void **state)
     static const struct fx_row rows[] = {
         {"one Pod is missing", "'replicas':2", "bbbbb new ready", "", "create-pod * new"},
         {"creations under way count", "'replicas':2", "bbbbb new ready; ccccc new busy:create", "", ""},
-        {"the partition keeps the first at the current revision", "'replicas':2,'updateStrategy':{'partition':1}", "", "",
-            "create-pod * old, create-pod * new"},
+        {"the partition keeps the first at the current revision", "'replicas':2,'updateStrategy':{'partition':1}", "",
+            "", "create-pod * old, create-pod * new"},
         {"an old one under way fills the partition", "'replicas':2,'updateStrategy':{'partition':1}",
             "ccccc old busy:create", "", "create-pod * new"},
         {"Terminating and finished Pods do not count", "'replicas':1",
@@ -53,16 +53,20 @@ static void spec_5_1_deletion(void **state)
             "delete-pod ccccc, delete-pod ddddd"},
         {"young Pods are not ready enough: those not Ready go at once", "'replicas':1,'minReadySeconds':60",
             "bbbbb new ready since:5; ccccc new ready since:5; ddddd new unready", "", "delete-pod ddddd"},
-        {"a DELETE under way is not repeated and counts", "'replicas':1", "bbbbb new ready; ccccc new ready busy:delete", "",
-            ""},
-        {"specified Pods within maxUnavailable", "'replicas':3", "bbbbb new ready specified; ccccc new ready specified;"
-            " ddddd new ready", "", "delete-pod bbbbb"},
-        {"a ready DELETE under way uses the limit", "'replicas':3", "bbbbb new ready specified;"
-            " ccccc new ready specified busy:delete; ddddd new ready", "", ""},
+        {"a DELETE under way is not repeated and counts", "'replicas':1",
+            "bbbbb new ready; ccccc new ready busy:delete", "", ""},
+        {"specified Pods within maxUnavailable", "'replicas':3",
+            "bbbbb new ready specified; ccccc new ready specified;"
+            " ddddd new ready",
+            "", "delete-pod bbbbb"},
+        {"a ready DELETE under way uses the limit", "'replicas':3",
+            "bbbbb new ready specified;"
+            " ccccc new ready specified busy:delete; ddddd new ready",
+            "", ""},
         {"podsToDelete names it", "'replicas':2,'scaleStrategy':{'podsToDelete':['web-ccccc']}",
             "bbbbb new ready; ccccc new ready", "", "delete-pod ccccc"},
-        {"scale-in waits for the specified", "'replicas':1", "bbbbb new ready; ccccc new ready specified; ddddd new ready",
-            "", "delete-pod ccccc"},
+        {"scale-in waits for the specified", "'replicas':1",
+            "bbbbb new ready; ccccc new ready specified; ddddd new ready", "", "delete-pod ccccc"},
         {"nothing is deleted while something is created", "'replicas':2", "bbbbb new ready specified", "",
             "create-pod * new"},
     };
@@ -74,17 +78,20 @@ static void spec_5_1_deletion(void **state)
 static void d1_terminating_pod_with_claims_holds_its_id(void **state)
 {
     static const struct fx_row rows[] = {
-        {"somebody deleted it: its vacancy waits", "'replicas':1," FX_VCT, "bbbbb new ready terminating claims", "bbbbb", ""},
-        {"without claims a new id comes at once", "'replicas':1", "bbbbb new ready terminating", "", "create-pod * new"},
-        {"claims that are the Pod's hold nothing", "'replicas':1," FX_VCT, "bbbbb new ready terminating claims", "bbbbb pod",
-            "create-claim *"},
+        {"somebody deleted it: its vacancy waits", "'replicas':1," FX_VCT, "bbbbb new ready terminating claims",
+            "bbbbb", ""},
+        {"without claims a new id comes at once", "'replicas':1", "bbbbb new ready terminating", "",
+            "create-pod * new"},
+        {"claims that are the Pod's hold nothing", "'replicas':1," FX_VCT, "bbbbb new ready terminating claims",
+            "bbbbb pod", "create-claim *"},
         {"its node is lost but the 30 s have not passed", "'replicas':1," FX_VCT,
             "bbbbb new unready terminating:29 lost claims", "bbbbb", ""},
         {"lost for 31 s: a fresh id", "'replicas':1," FX_VCT, "bbbbb new unready terminating:31 lost claims", "bbbbb",
             "create-claim *"},
-        {"31 s on a healthy node: it waits", "'replicas':1," FX_VCT, "bbbbb new unready terminating:31 claims", "bbbbb", ""},
-        {"one waits, the other missing one does not", "'replicas':2," FX_VCT, "bbbbb new ready terminating claims", "bbbbb",
-            "create-claim *"},
+        {"31 s on a healthy node: it waits", "'replicas':1," FX_VCT, "bbbbb new unready terminating:31 claims", "bbbbb",
+            ""},
+        {"one waits, the other missing one does not", "'replicas':2," FX_VCT, "bbbbb new ready terminating claims",
+            "bbbbb", "create-claim *"},
     };
 
     (void)state;
@@ -132,9 +139,10 @@ static void d3_claims_are_handed_over_before_the_pod_goes(void **state)
         {"the claim is the Pod's", "'replicas':0," FX_VCT, "bbbbb new ready claims", "bbbbb pod", "delete-pod bbbbb"},
         {"the claim is on its way out", "'replicas':0," FX_VCT, "bbbbb new ready claims", "bbbbb terminating",
             "delete-pod bbbbb"},
-        {"it is wanted after all", "'replicas':1," FX_VCT, "bbbbb new ready claims", "bbbbb pod", "hand-back-claim bbbbb"},
-        {"it is on its way out: nothing comes back", "'replicas':0," FX_VCT, "bbbbb new ready terminating claims", "bbbbb pod",
-            ""},
+        {"it is wanted after all", "'replicas':1," FX_VCT, "bbbbb new ready claims", "bbbbb pod",
+            "hand-back-claim bbbbb"},
+        {"it is on its way out: nothing comes back", "'replicas':0," FX_VCT, "bbbbb new ready terminating claims",
+            "bbbbb pod", ""},
     };
 
     (void)state;
@@ -306,17 +314,19 @@ static const char *any(struct cs_rand *r, const char *const *of, size_t n)
 static void random_world(struct fx *f, struct cs_rand *r)
 {
     static const char alphabet[] = "bcdfghjklmnpqrstvwxz";
-    cs_autofree char *spec = cs_xasprintf("'replicas':%d,'minReadySeconds':%s,'scaleStrategy':{'podsToDelete':[%s]%s},"
-                                          "'updateStrategy':{'type':'%s','partition':%s,'maxSurge':%s,'maxUnavailable':%s,"
-                                          "'paused':%s}%s",
-        (int)cs_rand_below(r, 8), ANY(r, "0", "60"), ANY(r, "", "'web-bbbbb'", "'web-ccccc','web-y'"),
-        ANY(r, "", ",'maxUnavailable':1"), ANY(r, "ReCreate", "InPlaceIfPossible", "InPlaceOnly", "OnDelete"),
-        ANY(r, "0", "2", "'50%'"), ANY(r, "0", "1", "2"), ANY(r, "0", "1", "'40%'"), ANY(r, "false", "false", "true"),
-        ANY(r, "", "," FX_VCT));
+    cs_autofree char *spec =
+        cs_xasprintf("'replicas':%d,'minReadySeconds':%s,'scaleStrategy':{'podsToDelete':[%s]%s},"
+                     "'updateStrategy':{'type':'%s','partition':%s,'maxSurge':%s,'maxUnavailable':%s,"
+                     "'paused':%s}%s",
+            (int)cs_rand_below(r, 8), ANY(r, "0", "60"), ANY(r, "", "'web-bbbbb'", "'web-ccccc','web-y'"),
+            ANY(r, "", ",'maxUnavailable':1"), ANY(r, "ReCreate", "InPlaceIfPossible", "InPlaceOnly", "OnDelete"),
+            ANY(r, "0", "2", "'50%'"), ANY(r, "0", "1", "2"), ANY(r, "0", "1", "'40%'"),
+            ANY(r, "false", "false", "true"), ANY(r, "", "," FX_VCT));
     uint64_t n = cs_rand_below(r, 10);
 
     fx_empty(f);
-    fx_set(f, spec, ANY(r, FX_NEW, FX_NEW, FX_OLD), ANY(r, "'currentRevision':'web-old'", "'currentRevision':'web-new'", ""));
+    fx_set(f, spec, ANY(r, FX_NEW, FX_NEW, FX_OLD),
+        ANY(r, "'currentRevision':'web-old'", "'currentRevision':'web-new'", ""));
     fx_revision(f, "web-old", 1, ANY(r, FX_OLD, FX_OLD, FX_ENV));
     fx_revision(f, "web-new", 2, FX_NEW);
     for (uint64_t i = 0; i < n; i++) {
@@ -327,7 +337,8 @@ static void random_world(struct fx *f, struct cs_rand *r)
             ANY(r, "", "", "", "specified", "marked", "unmatched", "hashless"),
             ANY(r, "", "", "state:Updating", "state:PreparingNormal", "state:PreparingDelete"),
             ANY(r, "", "", "", "busy:create", "busy:patch", "busy:delete", "busy:read"));
-        cs_autofree char *claim = cs_xasprintf("%c%c%c%c%c %s", c, c, c, c, c, ANY(r, "", "", "pod", "busy", "foreign", "terminating"));
+        cs_autofree char *claim =
+            cs_xasprintf("%c%c%c%c%c %s", c, c, c, c, c, ANY(r, "", "", "pod", "busy", "foreign", "terminating"));
 
         (void)fx_pod(f, row);
         if (f->set->n_vcts > 0 && cs_rand_below(r, 4) > 0)
@@ -395,11 +406,11 @@ static void check_limits(const struct fx *f, uint64_t seed)
     if (reads > 0 && f->o.set_fresh)
         fail_msg("seed %llu: read though fresh: %s", (unsigned long long)seed, f->text);
     if (creates > 0 && active + creates > (uint32_t)(n + l.surge))
-        fail_msg("seed %llu: %u Pods and %u more for %d + %d: %s", (unsigned long long)seed, active, creates, n, l.surge,
-            f->text);
+        fail_msg("seed %llu: %u Pods and %u more for %d + %d: %s", (unsigned long long)seed, active, creates, n,
+            l.surge, f->text);
     if (ready_deleted > 0 && ready_deleted + ready_going > l.unavailable + (int32_t)active - n - missing)
-        fail_msg("seed %llu: %d ready Pods deleted, U %d, %u of %d, %d missing: %s", (unsigned long long)seed, ready_deleted,
-            l.unavailable, active, n, missing, f->text);
+        fail_msg("seed %llu: %d ready Pods deleted, U %d, %u of %d, %d missing: %s", (unsigned long long)seed,
+            ready_deleted, l.unavailable, active, n, missing, f->text);
 }
 
 static void no_plan_breaks_its_limits(void **state)

@@ -15,7 +15,8 @@ static void spec_6_5_recreate_is_a_mark_first(void **state)
 {
     static const struct fx_row rows[] = {
         {"an old Pod is there", "'replicas':1", "bbbbb old ready", "", "mark-recreate bbbbb"},
-        {"housekeeping is due too: one step at a time", "'replicas':1", "bbbbb old ready hashless", "", "mark-recreate bbbbb"},
+        {"housekeeping is due too: one step at a time", "'replicas':1", "bbbbb old ready hashless", "",
+            "mark-recreate bbbbb"},
         {"it is marked: it goes", "'replicas':1", "bbbbb old ready marked", "", "delete-pod bbbbb"},
         {"it is gone: its replacement is new", "'replicas':1", "bbbbb old ready terminating", "", "create-pod * new"},
         {"the mark is under way", "'replicas':1", "bbbbb old ready busy:patch", "", ""},
@@ -23,7 +24,8 @@ static void spec_6_5_recreate_is_a_mark_first(void **state)
         {"paused", "'replicas':1,'updateStrategy':{'paused':true}", "bbbbb old ready", "", ""},
         {"OnDelete", "'replicas':1,'updateStrategy':{'type':'OnDelete'}", "bbbbb old ready", "", ""},
         {"one of five at once (20%)", "'replicas':5",
-            "bbbbb old ready; ccccc old ready; ddddd old ready; fffff old ready; ggggg old ready", "", "mark-recreate bbbbb"},
+            "bbbbb old ready; ccccc old ready; ddddd old ready; fffff old ready; ggggg old ready", "",
+            "mark-recreate bbbbb"},
     };
 
     (void)state;
@@ -33,8 +35,8 @@ static void spec_6_5_recreate_is_a_mark_first(void **state)
 static void spec_6_2_limit(void **state)
 {
     static const struct fx_row rows[] = {
-        {"one of the target is unavailable: stop", "'replicas':3", "bbbbb new unready; ccccc old ready; ddddd old ready", "",
-            ""},
+        {"one of the target is unavailable: stop", "'replicas':3",
+            "bbbbb new unready; ccccc old ready; ddddd old ready", "", ""},
         {"an old one is unavailable: it is updated, no ready one", "'replicas':3",
             "bbbbb old unready; ccccc old ready; ddddd old ready", "", "mark-recreate bbbbb"},
         {"maxUnavailable 2 allows two", "'replicas':3,'updateStrategy':{'maxUnavailable':2}",
@@ -49,7 +51,8 @@ static void spec_6_2_limit(void **state)
 static void d8_rolled_back_mark_is_removed(void **state)
 {
     static const struct fx_row rows[] = {
-        {"the Pod is what is wanted and carries our mark", "'replicas':1", "bbbbb new ready marked", "", "unmark bbbbb"},
+        {"the Pod is what is wanted and carries our mark", "'replicas':1", "bbbbb new ready marked", "",
+            "unmark bbbbb"},
         {"its removal is under way", "'replicas':1", "bbbbb new ready marked busy:patch", "", ""},
         {"the user's label stays and counts", "'replicas':1", "bbbbb new ready specified", "", "delete-pod bbbbb"},
         {"podsToDelete names it besides", "'replicas':1,'scaleStrategy':{'podsToDelete':['web-bbbbb']}",
@@ -70,11 +73,15 @@ static void spec_6_6_in_place_step_by_step(void **state)
         {"a Pod without the gate changes at once", "'replicas':1," FX_INPLACE, "bbbbb old ready gateless", "",
             "inplace-apply bbbbb"},
         {"with a grace period only revision and annotations",
-            "'replicas':1,'updateStrategy':{'type':'InPlaceIfPossible','inPlaceUpdateStrategy':{'gracePeriodSeconds':9}}",
+            "'replicas':1,'updateStrategy':{'type':'InPlaceIfPossible','inPlaceUpdateStrategy':{'gracePeriodSeconds':9}"
+            "}",
             "bbbbb old gate-off", "", "inplace-start bbbbb"},
-        {"a specified one is not touched", "'replicas':2," FX_INPLACE, "bbbbb old ready specified; ccccc new unready", "", ""},
-        {"Updated waits for Normal", "'replicas':1," FX_INPLACE, "bbbbb old ready state:Updated", "", "refresh bbbbb Normal"},
-        {"Updating is overtaken", "'replicas':1," FX_INPLACE, "bbbbb old gate-off state:Updating", "", "inplace-apply bbbbb"},
+        {"a specified one is not touched", "'replicas':2," FX_INPLACE, "bbbbb old ready specified; ccccc new unready",
+            "", ""},
+        {"Updated waits for Normal", "'replicas':1," FX_INPLACE, "bbbbb old ready state:Updated", "",
+            "refresh bbbbb Normal"},
+        {"Updating is overtaken", "'replicas':1," FX_INPLACE, "bbbbb old gate-off state:Updating", "",
+            "inplace-apply bbbbb"},
     };
 
     (void)state;
@@ -95,8 +102,8 @@ static void spec_6_5_not_in_place(void **state)
         fx_rows(&f, "bbbbb old ready", false);
         assert_string_equal(fx_plan(&f), only ? "" : "mark-recreate bbbbb");
         if (only) {
-            assert_string_equal(f.plan.failed_update,
-                "find Pod web-bbbbb update strategy is InPlaceOnly but can not update in-place");
+            assert_string_equal(
+                f.plan.failed_update, "find Pod web-bbbbb update strategy is InPlaceOnly but can not update in-place");
         } else {
             assert_int_equal(f.plan.n_notes, 1);
             assert_string_equal(f.plan.notes[0].reason, "RecreateForced");
@@ -114,8 +121,8 @@ static void grace_case(const char *row, const char *grace, int64_t ago_s, const 
 
     fx_init(&f, "'replicas':1," FX_INPLACE);
     (void)fx_pod(&f, row);
-    cs_autofree char *state = cs_xasprintf("{\"revision\":\"web-new\",\"updateTimestamp\":\"%s\"}",
-        cs_rfc3339_format(FX_NOW - ago_s * 1000, ts));
+    cs_autofree char *state = cs_xasprintf(
+        "{\"revision\":\"web-new\",\"updateTimestamp\":\"%s\"}", cs_rfc3339_format(FX_NOW - ago_s * 1000, ts));
     f.pods[0]->inplace_grace = grace;
     f.pods[0]->inplace_state = state;
     if (strcmp(fx_plan(&f), then) != 0 || f.plan.requeue_at_ms != (requeue_in_ms ? FX_NOW + requeue_in_ms : 0))
@@ -141,12 +148,13 @@ static void spec_6_7_grace_period(void **state)
 static void d14_housekeeping_is_one_patch(void **state)
 {
     static const struct fx_row rows[] = {
-        {"a fresh Pod has its node: in service and Normal at once", "'replicas':1", "bbbbb new fresh ready state:PreparingNormal",
-            "", "refresh bbbbb gate Normal"},
+        {"a fresh Pod has its node: in service and Normal at once", "'replicas':1",
+            "bbbbb new fresh ready state:PreparingNormal", "", "refresh bbbbb gate Normal"},
         {"no node yet: nothing", "'replicas':1", "bbbbb new fresh pending nodeless state:PreparingNormal", "", ""},
         {"the gate is open and all is said", "'replicas':1", "bbbbb new ready", "", ""},
         {"an update is complete", "'replicas':1", "bbbbb new gate-off state:Updating", "", "refresh bbbbb gate Normal"},
-        {"rolled back while waiting", "'replicas':1", "bbbbb new ready state:PreparingUpdate", "", "refresh bbbbb Normal"},
+        {"rolled back while waiting", "'replicas':1", "bbbbb new ready state:PreparingUpdate", "",
+            "refresh bbbbb Normal"},
         {"pod-template-hash is missing", "'replicas':1", "bbbbb new ready hashless", "", "refresh bbbbb hash"},
         {"paused does not stop it (spec §6.1)", "'replicas':1,'updateStrategy':{'paused':true}",
             "bbbbb old fresh ready state:PreparingNormal", "", "refresh bbbbb gate Normal"},
@@ -170,7 +178,7 @@ static void spec_7_1_counters(void **state)
     (void)fx_plan(&f);
     assert_true(f.plan.have_status);
     assert_int_equal(st->replicas, 5);
-    assert_int_equal(st->ready, 4);     /* the lifecycle state does not matter */
+    assert_int_equal(st->ready, 4); /* the lifecycle state does not matter */
     assert_int_equal(st->available, 2); /* Normal, and long enough */
     assert_int_equal(st->updated, 3);
     assert_int_equal(st->updated_ready, 3);

@@ -169,6 +169,46 @@ static void test_uid_is_echoed_byte_for_byte(void **state)
         "\"allowed\":true,\"status\":{\"code\":200}}}");
 }
 
+/* kubectl edit and patch print the causes of a 422, not its message. */
+static void test_violations_are_causes_too(void **state)
+{
+    struct denied_row {
+        const char *what, *text, *causes;
+    } rows[] = {
+        {"a violation of a field", "spec.replicas: Invalid value: -3: must be 0 or more",
+            "\"details\":{\"causes\":[{\"reason\":\"FieldValueInvalid\",\"message\":\"Invalid value: -3: must be 0 or "
+            "more\","
+            "\"field\":\"spec.replicas\"}]}"},
+        {"a forbidden change", "spec.a[0].b: Forbidden: \"x\" → \"y\"",
+            "\"details\":{\"causes\":[{\"reason\":\"FieldValueForbidden\",\"message\":\"Forbidden: \\\"x\\\" → "
+            "\\\"y\\\"\","
+            "\"field\":\"spec.a[0].b\"}]}"},
+        {"a text that names no field", "something else: no", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autojdoc doc = {0};
+        cs_autostrbuf out = CS_STRBUF_INIT;
+        cs_autoverdict v;
+        struct cs_review r;
+        struct cs_error err = CS_ERROR_INIT;
+        const char *text =
+            "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\"}}";
+
+        assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
+        memset(&r, 0, sizeof(r));
+        r.api_version = cs_json_get(cs_jdoc_root(&doc), "apiVersion");
+        r.uid = cs_json_at(cs_jdoc_root(&doc), "request", "uid", NULL);
+        cs_verdict_init(&v);
+        cs_verdict_deny(&v, 422, "%s", rows[i].text);
+        cs_review_encode(&r, &v, &out);
+        if (rows[i].causes ? !strstr(cs_strbuf_str(&out), rows[i].causes)
+                           : strstr(cs_strbuf_str(&out), "causes") != NULL)
+            fail_msg("%s: %s", rows[i].what, cs_strbuf_str(&out));
+    }
+}
+
 static void test_several_reasons_are_listed(void **state)
 {
     cs_autostrbuf out = CS_STRBUF_INIT;
@@ -247,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_answers_echo_and_tell),
         cmocka_unit_test(test_uid_is_echoed_byte_for_byte),
         cmocka_unit_test(test_several_reasons_are_listed),
+        cmocka_unit_test(test_violations_are_causes_too),
         cmocka_unit_test(test_messages_are_one_clean_line),
         cmocka_unit_test(test_messages_and_warnings_are_bounded),
         cmocka_unit_test(test_status_objects),

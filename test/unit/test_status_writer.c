@@ -13,14 +13,18 @@
 #include "test/unit/plan_fixture.h"
 
 /* The status as it is when nothing differs from the plan of `input`. */
-#define SETTLED "'observedGeneration':3,'replicas':0,'readyReplicas':0,'availableReplicas':0,'updatedReplicas':0," \
-    "'updatedReadyReplicas':0,'updatedAvailableReplicas':0,'expectedUpdatedReplicas':0,'updateRevision':'web-new'," \
+#define SETTLED                                                                                                        \
+    "'observedGeneration':3,'replicas':0,'readyReplicas':0,'availableReplicas':0,'updatedReplicas':0,"                 \
+    "'updatedReadyReplicas':0,'updatedAvailableReplicas':0,'expectedUpdatedReplicas':0,'updateRevision':'web-new',"    \
     "'currentRevision':'web-new','collisionCount':0,'labelSelector':'app=web'"
-#define STANDING "{'type':'FailedScale','status':'True','message':'no room','lastTransitionTime':'2025-01-01T00:00:00Z'}"
-#define OTHER "{'type':'Progressing','status':'True','reason':'r','message':'m','lastUpdateTime':'2025-01-01T00:00:00Z'}"
+#define STANDING                                                                                                       \
+    "{'type':'FailedScale','status':'True','message':'no room','lastTransitionTime':'2025-01-01T00:00:00Z'}"
+#define OTHER                                                                                                          \
+    "{'type':'Progressing','status':'True','reason':'r','message':'m','lastUpdateTime':'2025-01-01T00:00:00Z'}"
 
 /* The patch against a set with that status, "" none; owned. */
-static char *patch(const char *status, const struct cs_status_plan *plan, const char *scale_error, const char *failed_update)
+static char *patch(
+    const char *status, const struct cs_status_plan *plan, const char *scale_error, const char *failed_update)
 {
     struct fx f;
     struct cs_plan p = {.status = *plan};
@@ -71,7 +75,8 @@ static void every_difference_is_written(void **state)
     } rows[] = {
         {SETTLED, {.replicas = 1, .update_revision = "web-new", .current_revision = "web-new"}, "\"replicas\":1"},
         {SETTLED, {.ready = 1, .update_revision = "web-new", .current_revision = "web-new"}, "\"readyReplicas\":1"},
-        {SETTLED, {.available = 1, .update_revision = "web-new", .current_revision = "web-new"}, "\"availableReplicas\":1"},
+        {SETTLED, {.available = 1, .update_revision = "web-new", .current_revision = "web-new"},
+            "\"availableReplicas\":1"},
         {SETTLED, {.updated = 1, .update_revision = "web-new", .current_revision = "web-new"}, "\"updatedReplicas\":1"},
         {SETTLED, {.updated_ready = 1, .update_revision = "web-new", .current_revision = "web-new"},
             "\"updatedReadyReplicas\":1"},
@@ -107,11 +112,13 @@ static void spec_7_5_failed_conditions(void **state)
         {"it fails otherwise", STANDING, "quota", "",
             "[{'type':'FailedScale','status':'True','lastTransitionTime':'2025-01-02T03:04:05Z','message':'quota'}]"},
         {"it succeeds: cleared (quirk 11), others are kept", STANDING "," OTHER, "", "",
-            "[{'type':'Progressing','status':'True','lastUpdateTime':'2025-01-01T00:00:00Z','reason':'r','message':'m'},"
+            "[{'type':'Progressing','status':'True','lastUpdateTime':'2025-01-01T00:00:00Z','reason':'r','message':'m'}"
+            ","
             "{'type':'FailedScale','status':'False','lastTransitionTime':'2025-01-02T03:04:05Z'}]"},
         {"updating fails, too", STANDING, "no room", "InPlaceOnly",
             "[{'type':'FailedScale','status':'True','lastTransitionTime':'2025-01-01T00:00:00Z','message':'no room'},"
-            "{'type':'FailedUpdate','status':'True','lastTransitionTime':'2025-01-02T03:04:05Z','message':'InPlaceOnly'}]"},
+            "{'type':'FailedUpdate','status':'True','lastTransitionTime':'2025-01-02T03:04:05Z','message':'InPlaceOnly'"
+            "}]"},
         {"cleared already", "{'type':'FailedScale','status':'False'}", "", "", ""},
     };
 

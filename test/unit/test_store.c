@@ -46,8 +46,8 @@ static void bed_init(struct bed *b)
     cs_store_init(&b->s, &hooks);
 }
 
-static void apply(struct bed *b, enum cs_kind k, bool listed, const char *fmt, const char *name, const char *uid, int rv,
-    const char *owner)
+static void apply(struct bed *b, enum cs_kind k, bool listed, const char *fmt, const char *name, const char *uid,
+    int rv, const char *owner)
 {
     char text[1024];
     struct cs_error err = CS_ERROR_INIT;
@@ -68,7 +68,8 @@ static void pod(struct bed *b, const char *name, const char *uid, int rv, bool l
 {
     apply(b, CS_K_POD, listed,
         "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d','labels':{"
-        "'apps.kruise.io/cloneset-instance-id':'bbbbb'},'ownerReferences':[{'apiVersion':'apps.kruise.io/v1beta1','kind':"
+        "'apps.kruise.io/cloneset-instance-id':'bbbbb'},'ownerReferences':[{'apiVersion':'apps.kruise.io/"
+        "v1beta1','kind':"
         "'CloneSet','name':'web','uid':'%s','controller':true}]}}",
         name, uid, rv, "u1");
 }
@@ -76,7 +77,8 @@ static void pod(struct bed *b, const char *name, const char *uid, int rv, bool l
 static void set(struct bed *b, const char *uid, int rv, const char *image)
 {
     apply(b, CS_K_SET, false,
-        "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d','generation':1},'spec':{'selector':{},"
+        "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d','generation':1},'spec':{'selector'"
+        ":{},"
         "'template':{'spec':{'containers':[{'name':'c','image':'%s'}]}}}}",
         "web", uid, rv, image);
 }
@@ -278,7 +280,8 @@ static void an_undecodable_object_touches_nothing(void **state)
 {
     struct bed b;
     struct cs_error err = CS_ERROR_INIT;
-    static const char text[] = "{\"metadata\":{\"name\":\"web-a\",\"namespace\":\"ns\",\"uid\":\"p1\",\"resourceVersion\":\"x\"}}";
+    static const char text[] =
+        "{\"metadata\":{\"name\":\"web-a\",\"namespace\":\"ns\",\"uid\":\"p1\",\"resourceVersion\":\"x\"}}";
     cs_autojdoc doc = {0};
 
     (void)state;

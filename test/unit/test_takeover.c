@@ -52,9 +52,10 @@ static bool clear(struct bed *b)
 static void answer_lease(struct bed *b, const char *holder, int64_t renewed_ago_ms)
 {
     char ts[CS_RFC3339_SIZE];
-    cs_autofree char *body = cs_xasprintf("{\"metadata\":{\"name\":\"kruise-manager\"},\"spec\":{\"holderIdentity\":\"%s\","
-                                          "\"renewTime\":\"%s\"}}",
-        holder, cs_rfc3339_format(cs_clock_wall_ms(&b->api.clock) - renewed_ago_ms, ts));
+    cs_autofree char *body =
+        cs_xasprintf("{\"metadata\":{\"name\":\"kruise-manager\"},\"spec\":{\"holderIdentity\":\"%s\","
+                     "\"renewTime\":\"%s\"}}",
+            holder, cs_rfc3339_format(cs_clock_wall_ms(&b->api.clock) - renewed_ago_ms, ts));
     struct rt_request *q = rt_expect(&b->api);
 
     assert_string_equal(q->ns, "kruise-system");
