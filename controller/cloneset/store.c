@@ -221,7 +221,7 @@ struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_
 {
     struct cs_entry *e = need_entry(s, k, set->set->meta.ns, name);
 
-    if (!e->set)
+    if (!e->set && !e->obj) /* somebody else's object stays somebody else's */
         link_entry(s, e, set);
     return e;
 }

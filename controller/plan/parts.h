@@ -110,7 +110,7 @@ void cs_plan_history(struct cs_planner *pl);
 void cs_plan_classify(struct cs_planner *pl);
 void cs_plan_finished(struct cs_planner *pl); /* D1: Failed and Succeeded Pods of a set with claims */
 void cs_plan_scale(struct cs_planner *pl);
-bool cs_plan_create(struct cs_planner *pl); /* false: nothing can be created now */
+void cs_plan_create(struct cs_planner *pl);
 void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
 void cs_plan_strike(struct cs_planner *pl);

@@ -182,8 +182,10 @@ void cs_plan_scale(struct cs_planner *pl)
     if (d->scale_up > d->scale_up_limit)
         cs_plan_note(pl, true, "ScaleUpLimited", "",
             "scaleUp is limited because of scaleStrategy.maxUnavailable, limit: %d", d->scale_up_limit);
-    /* Slots that all wait for Pods on their way out (D1) are no reason to put off what else is to be deleted. */
-    if (d->scale_up_limit <= 0 || !cs_plan_create(pl)) {
+    if (d->scale_up > 0) { /* nothing is deleted in the same pass (spec §5.1 step 5) */
+        if (d->scale_up_limit > 0)
+            cs_plan_create(pl);
+    } else {
         for (uint32_t i = 0; i < pl->o->n_pods; i++)
             if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
                 cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
@@ -403,7 +405,7 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
     memcpy(a->id, id, CS_ID_SIZE);
 }
 
-bool cs_plan_create(struct cs_planner *pl)
+void cs_plan_create(struct cs_planner *pl)
 {
     struct creation c = {.pl = pl};
     int32_t k = pl->numbers.scale_up_limit;
@@ -424,5 +426,4 @@ bool cs_plan_create(struct cs_planner *pl)
     free(c.ids);
     free(c.pod_ids);
     pl->scaled = pl->scaled || k > 0;
-    return k > 0;
 }
