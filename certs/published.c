@@ -115,7 +115,8 @@ static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
     p->o.on_change(p->o.ctx);
 }
 
-static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end};
+static const struct cs_reflector_handler handler = {
+    .on_object = on_object, .on_list_begin = on_list_begin, .on_list_end = on_list_end};
 
 /* ---- life ---- */
 

@@ -146,7 +146,8 @@ static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
     step_soon(r);
 }
 
-static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end};
+static const struct cs_reflector_handler handler = {
+    .on_object = on_object, .on_list_begin = on_list_begin, .on_list_end = on_list_end};
 
 /* ---- serving ---- */
 

@@ -431,6 +431,8 @@ static void start_stream(struct cs_reflector *r, bool list)
     r->begun = false;
     r->state = list ? LISTING_STREAM : WATCHING;
     r->sent_ms = now_ms(r);
+    if (list && r->o.handler->on_list_sent)
+        r->o.handler->on_list_sent(r->o.ctx);
     if (list)
         cs_metric_add(r->metrics[LISTS], 1, CS_LABELS(r->o.gvr->resource, "stream"));
     else
@@ -470,6 +472,8 @@ static void start_pages(struct cs_reflector *r)
     r->begun = false;
     r->state = LISTING_PAGES;
     r->sent_ms = now_ms(r);
+    if (r->o.handler->on_list_sent)
+        r->o.handler->on_list_sent(r->o.ctx);
     cs_metric_add(r->metrics[LISTS], 1, CS_LABELS(r->o.gvr->resource, "pages"));
     start_page(r);
 }

@@ -34,6 +34,11 @@ struct cs_reflector_handler {
      * everything acknowledged before that (D5d).
      */
     void (*on_list_end)(void *ctx, uint64_t rv, int64_t sent_ms);
+    /*
+     * The request of a list goes out now: what is known at this moment is what the list must not be behind (D5c). May be
+     * NULL.
+     */
+    void (*on_list_sent)(void *ctx);
 };
 
 struct cs_reflector_options {

@@ -264,6 +264,13 @@ static void on_list_begin(void *ctx)
     cs_store_list_begin(&kc->c->store, kc->kind);
 }
 
+static void on_list_sent(void *ctx)
+{
+    struct cs_kind_ctx *kc = ctx;
+
+    cs_store_list_sent(&kc->c->store, kc->kind);
+}
+
 static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
 {
     struct cs_kind_ctx *kc = ctx;
@@ -272,7 +279,7 @@ static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
     cs_store_list_end(&kc->c->store, kc->kind, rv);
 }
 
-static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end};
+static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end, on_list_sent};
 
 void cs_controller_init(struct cs_controller *c, const struct cs_controller_options *o)
 {

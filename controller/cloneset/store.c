@@ -419,7 +419,11 @@ void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const c
 void cs_store_list_begin(struct cs_store *s, enum cs_kind k)
 {
     s->list_seq[k]++;
-    s->begin_rv[k] = s->high_rv[k];
+}
+
+void cs_store_list_sent(struct cs_store *s, enum cs_kind k)
+{
+    s->sent_rv[k] = s->high_rv[k];
 }
 
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
@@ -427,7 +431,7 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
     struct cs_entry *e;
     struct cs_entry *tmp;
     /* D5c: a server that is behind what it told us before has been restored: nothing that we hold counts any more. */
-    bool restored = rv < s->begin_rv[k];
+    bool restored = rv < s->sent_rv[k];
 
     HASH_ITER (hh, s->tables[k], e, tmp) {
         if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))

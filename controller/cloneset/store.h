@@ -79,7 +79,7 @@ struct cs_store {
     struct cs_set_entry *sets;
     uint64_t list_seq[CS_K_COUNT];
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
-    uint64_t begin_rv[CS_K_COUNT]; /* the same when the list under way began */
+    uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
     bool sweep_due;
 };
@@ -95,6 +95,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
 /* A watch said DELETED (rv of the event), or a GET gave 404 (rv 0). uid NULL: whatever is there. */
 void cs_store_remove(
     struct cs_store *s, enum cs_kind k, const char *ns, const char *name, const char *uid, uint64_t rv);
+void cs_store_list_sent(struct cs_store *s, enum cs_kind k); /* the request goes out */
 void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
 /* D5b: drops what was not listed and is held at a version ≤ rv. */
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);

@@ -132,7 +132,7 @@ class Result:
 
     @property
     def text(self):
-        return self.out + self.err
+        return self.err + self.out
 
 
 class Kubectl:

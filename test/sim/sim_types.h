@@ -120,6 +120,7 @@ struct sim {
     uint64_t containers; /* ids of containers so far */
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
+    struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
 
     /* checks */

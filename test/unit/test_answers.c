@@ -360,7 +360,7 @@ static void d5c_a_restored_server_stops_decisions_until_all_is_read(void **state
     bed_init(&b, 1);
     answer_revision(&b);
     cs_store_list_begin(&b.c.store, CS_K_POD);
-    b.c.store.begin_rv[CS_K_POD] = 1000;
+    b.c.store.sent_rv[CS_K_POD] = 1000;
     cs_store_list_end(&b.c.store, CS_K_POD, 10);
     assert_false(b.c.active);
     bed_done(&b);

@@ -141,16 +141,37 @@ static void d5c_a_list_older_than_the_store_empties_it(void **state)
     (void)state;
     bed_init(&b);
     pod(&b, "web-a", "p1", 100, false);
+    cs_store_list_sent(&b.s, CS_K_POD);
     cs_store_list_begin(&b.s, CS_K_POD);
     pod(&b, "web-b", "p2", 5, true);
     cs_store_list_end(&b.s, CS_K_POD, 10);
     assert_int_equal(b.restored, 1);
     assert_null(find(&b, "web-a"));
     assert_null(find(&b, "web-b"));
+    cs_store_list_sent(&b.s, CS_K_POD);
     cs_store_list_begin(&b.s, CS_K_POD); /* what it says now is believed */
     pod(&b, "web-b", "p2", 5, true);
     cs_store_list_end(&b.s, CS_K_POD, 11);
     assert_int_equal(b.restored, 1);
+    assert_non_null(find(&b, "web-b"));
+    cs_store_done(&b.s);
+}
+
+/* Our own answers raise what is known while a list is on its way: no sign of a restored server. */
+static void d5c_a_slow_list_is_not_behind_what_was_known_when_it_was_sent(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 5, false);
+    cs_store_list_sent(&b.s, CS_K_POD);
+    pod(&b, "web-b", "p2", 100, false);
+    cs_store_list_begin(&b.s, CS_K_POD);
+    pod(&b, "web-a", "p1", 5, true);
+    cs_store_list_end(&b.s, CS_K_POD, 10);
+    assert_int_equal(b.restored, 0);
+    assert_non_null(find(&b, "web-a"));
     assert_non_null(find(&b, "web-b"));
     cs_store_done(&b.s);
 }
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(d5_the_newer_version_wins),
         cmocka_unit_test(d5b_a_list_drops_only_what_is_not_newer),
         cmocka_unit_test(d5c_a_list_older_than_the_store_empties_it),
+        cmocka_unit_test(d5c_a_slow_list_is_not_behind_what_was_known_when_it_was_sent),
         cmocka_unit_test(d5_an_entry_outlives_its_object_while_a_request_is_under_way),
         cmocka_unit_test(objects_are_linked_to_their_set_by_uid),
         cmocka_unit_test(a_set_entry_lives_as_long_as_something_refers_to_it),
