@@ -26,6 +26,7 @@
 
 #define DEFAULT_INFLIGHT 16
 #define DEFAULT_TIMEOUT_MS 5000
+#define MAX_TIMEOUT_MS ((int64_t)1 << 40) /* far beyond any use, far below overflow */
 #define DEFAULT_MAX_ANSWER ((size_t)64 << 20)
 #define MAX_STREAM_ERROR ((size_t)1 << 20) /* body of a stream's refusal */
 #define SPARE_CONNECTIONS 16 /* for streams, beside max_inflight */
@@ -236,7 +237,7 @@ static size_t on_bytes(char *p, size_t size, size_t n, void *ctx)
         return 0;
     r->heard_ms = cs_clock_mono_ms(r->client->clock);
     if (r->on_chunk && is_success(status_of(r)))
-        return hand_over(r, (struct cs_str){.p = p, .len = len}) && r->where != DOOMED ? len : 0;
+        return hand_over(r, (struct cs_str){.p = p, .len = len}) ? len : 0;
     cs_strbuf_add(&r->answer, p, len);
     if (!r->answer.failed)
         return len;
@@ -261,7 +262,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
     r->head_told = true;
     r->heard_ms = cs_clock_mono_ms(r->client->clock);
     account(r, status);
-    return hand_over(r, (struct cs_str){.p = "", .len = 0}) && r->where != DOOMED ? len : 0;
+    return hand_over(r, (struct cs_str){.p = "", .len = 0}) ? len : 0;
 }
 
 /* ---- the beginning of a request ---- */
@@ -349,8 +350,10 @@ static uint64_t enqueue(struct cs_curl_client *c, struct request *r, const struc
     r->silence = (struct cs_timer){.fn = on_silence, .ctx = r};
     if (!copy_call(r, call))
         (void)cs_error_set(&r->fault, CS_ERR_INTERNAL, "out of memory, body of %zu bytes", call->body.len);
+    if (r->timeout_ms > MAX_TIMEOUT_MS)
+        r->timeout_ms = MAX_TIMEOUT_MS;
     if (r->timeout_ms > 0)
-        cs_timer_arm_in(&c->timers, &r->deadline, r->timeout_ms);
+        cs_timer_arm_at(&c->timers, &r->deadline, r->called_ms + r->timeout_ms);
     return r->id;
 }
 

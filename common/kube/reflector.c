@@ -11,9 +11,8 @@
  * requests is decided in one place (wait_for). Between two lists and between two watches there is always a pause
  * unless the earlier one had lived a while, so no behaviour of a server makes us hammer it.
  *
- * Which reads are consistent: a watch with sendInitialEvents and no resourceVersion shows "the state at least as new as
- * when the request began" (meta/v1 ListOptions.sendInitialEvents, KEP-3157), and so does a list without
- * resourceVersion (a quorum read). resourceVersion=0 would be an arbitrarily old state and is never asked for.
+ * Consistent reads (KEP-3157): a watch with sendInitialEvents and no resourceVersion, and a list without one, show "the
+ * state at least as new as when the request began". resourceVersion=0 could be arbitrarily old: it is never asked for.
  */
 #include "common/kube/reflector.h"
 

@@ -25,7 +25,7 @@ struct cs_view_pod {
     enum cs_busy busy;
     bool node_lost; /* its Node is NotReady or gone (D1) */
     /* Filled by the planner: */
-    bool ours, is_new, specified, marked, ready, available, pre_delete, chosen;
+    bool ours, is_new, specified, marked, ready, available, pre_delete, chosen, doomed;
     bool claims_handed; /* at least one of its claims is owned by the Pod (D3) */
     uint32_t claim_at, claim_n; /* its claims in observation.claims, after sorting by id */
     double rank;

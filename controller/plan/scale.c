@@ -89,6 +89,7 @@ static void delete_within(struct cs_planner *pl, struct cs_view_pod **list, uint
     for (uint32_t i = 0; i < n; i++) {
         struct cs_view_pod *v = list[i];
 
+        v->doomed = true; /* if not in this pass, then in a later one */
         if (v->busy == CS_BUSY_DELETE)
             continue;
         if (v->ready) {
@@ -157,7 +158,7 @@ static void hand_back(struct cs_planner *pl)
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         struct cs_view_pod *v = &pl->o->pods[i];
 
-        if (!v->ours || !v->claims_handed || v->specified || v->chosen || v->busy == CS_BUSY_DELETE)
+        if (!v->ours || !v->claims_handed || v->specified || v->chosen || v->doomed || v->busy == CS_BUSY_DELETE)
             continue;
         for (uint32_t k = 0; k < v->claim_n; k++) {
             struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
@@ -171,6 +172,18 @@ static void hand_back(struct cs_planner *pl)
             a->pod = v->pod;
         }
     }
+}
+
+/* Asked for and not yet sent. A DELETE under way is no reason to wait: it is in the numbers already. */
+static bool deletions_waiting(const struct cs_planner *pl)
+{
+    for (uint32_t i = 0; i < pl->o->n_pods; i++) {
+        const struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (v->ours && v->busy != CS_BUSY_DELETE && (v->pre_delete || v->specified))
+            return true;
+    }
+    return false;
 }
 
 void cs_plan_scale(struct cs_planner *pl)
@@ -190,8 +203,9 @@ void cs_plan_scale(struct cs_planner *pl)
             if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
                 cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
         delete_specified(pl, list, &limit);
-        if (d->scale_down > 0 &&
-            pl->counts.to_del_new + pl->counts.to_del_old + pl->counts.pre_del_new + pl->counts.pre_del_old == 0)
+        if (d->scale_down > 0 && deletions_waiting(pl))
+            return; /* spec §5.1 step 8; who goes is open, so nothing is handed back either */
+        if (d->scale_down > 0)
             scale_in(pl, list, &limit);
     }
     hand_back(pl);

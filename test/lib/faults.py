@@ -65,7 +65,7 @@ class FaultProxy:
         class Handler(_Handler):
             proxy = outer
 
-        self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.httpd = _Server(("127.0.0.1", 0), Handler)
         self.httpd.daemon_threads = True
         threading.Thread(target=self.httpd.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -103,6 +103,13 @@ class FaultProxy:
         self.httpd.shutdown()
         self.break_all()
         self.httpd.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        """Broken connections are what this is for."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -322,33 +322,55 @@ class Watch(threading.Thread):
         self.query = {"labelSelector": selector} if selector else {}
         self.events, self.lock = [], threading.Lock()
         self.stopping, self.conn, self.error = False, None, None
-        listed = api.get(path + ("?" + urllib.parse.urlencode(self.query) if self.query else ""))
-        self.version = listed["metadata"]["resourceVersion"]
-        for item in listed["items"]:
-            self.events.append(Event("ADDED", item, time.monotonic()))
+        self._list()
         self.start()
+
+    def _list(self):
+        """The present state; after a gap (the server forgot the versions between) as the changes that it amounts to."""
+        listed = self.api.get(self.path + ("?" + urllib.parse.urlencode(self.query) if self.query else ""))
+        self.version = listed["metadata"]["resourceVersion"]
+        with self.lock:
+            known = {}
+            for event in self.events:
+                known[event.obj["metadata"]["uid"]] = event
+            for item in listed["items"]:
+                seen = known.pop(item["metadata"]["uid"], None)
+                self.events.append(Event("MODIFIED" if seen else "ADDED", item, time.monotonic()))
+            for event in known.values():
+                if event.kind != "DELETED":
+                    self.events.append(Event("DELETED", event.obj, time.monotonic()))
 
     def run(self):
         while not self.stopping:
             try:
                 self._follow()
-            except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            except (OSError, http.client.HTTPException, ValueError, AttributeError, ApiError) as error:
                 if not self.stopping:
                     self.error = error
                     time.sleep(0.2)
+
+    def _again(self, answer):
+        self.conn.close()
+        if answer.get("code") != 410:
+            raise OSError(f"watch of {self.path}: {answer.get('message')}")
+        self._list()
 
     def _follow(self):
         self.conn = self.api.connection(timeout=600)
         query = {**self.query, "watch": "1", "resourceVersion": self.version, "allowWatchBookmarks": "true"}
         self.conn.request("GET", self.path + "?" + urllib.parse.urlencode(query), headers=self.api.headers())
         answer = self.conn.getresponse()
+        if answer.status != 200:
+            self._again(json.loads(answer.read()))
+            return
         while not self.stopping:
             line = answer.readline()
             if not line:
                 return
             event = json.loads(line)
             if event["type"] == "ERROR":
-                raise OSError(f"watch of {self.path}: {event['object'].get('message')}")
+                self._again(event["object"])
+                return
             self.version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 with self.lock:

@@ -10,6 +10,7 @@ kube-controller-manager.
 import collections
 import datetime
 import hashlib
+import http.client
 import threading
 import time
 import uuid
@@ -86,7 +87,7 @@ class Player:
                 node = self.api.get(f"/api/v1/nodes/{self.node}")
                 if kube.condition(node, "Ready") != "True":
                     self._report_ready()
-            except (ApiError, OSError) as error:
+            except (ApiError, OSError, http.client.HTTPException) as error:
                 self.errors[type(error).__name__] += 1
 
     # ---- its Pods
@@ -136,7 +137,7 @@ class Player:
                     # A conflict or a Pod that is gone: the watch brings news.
                     again = error.status >= 429
                     self.errors[error.status] += 1
-                except OSError as error:
+                except (OSError, http.client.HTTPException) as error:
                     again = True
                     self.errors[type(error).__name__] += 1
             if again:
