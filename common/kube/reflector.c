@@ -3,9 +3,10 @@
  * The state machine behind reflector.h:
  *
  *            start, relist                   end mark
- *   IDLE ──► WAITING ──► LISTING_STREAM ───────────────► WATCHING ──┐
- *               ▲  └───► LISTING_PAGES ──► last page ──►    │       │ ended: from the last version again
- *               └──────────── failed, gone, ended ──────────┴───────┘
+ *   IDLE ──► WAITING ──► LISTING_STREAM ───────────────► WATCHING
+ *              ▲ ├─────► LISTING_PAGES ──► last page ──►  │   ▲
+ *              │ └──► from the last version: (PROBING) ───┼───┘
+ *              └─────────── failed, gone, ended ──────────┘
  *
  * Whatever begins, begins in the timer's callback: no request is started inside a handler's callback, and the pace of
  * requests is decided in one place (wait_for). Between two lists and between two watches there is always a pause
@@ -21,6 +22,7 @@
 
 #include "common/base/alloc.h"
 #include "common/json/json_frame.h"
+#include "common/kube/backoff.h"
 #include "common/kube/watch_event.h"
 
 #define PAGE_LIMIT 500
@@ -28,12 +30,8 @@
 #define WATCH_MIN_S 300 /* timeoutSeconds of a watch: random in [300, 600], so that watches do not end together */
 #define WATCH_SPAN_S 301
 #define SILENCE_MS 150000 /* bookmarks come about once a minute; two missed ones and a half (kubernetes#90249) */
-#define BACKOFF_MIN_MS 800
-#define BACKOFF_MAX_MS 20000 /* plus half of it as jitter: 30 s */
-#define BACKOFF_JITTER 50
 #define WATCH_PACE_MS 1000 /* between the beginnings of two watches */
 #define SETTLED_MS 10000 /* a watch that lived so long was a good one: failures before it are forgotten */
-#define RETRY_AFTER_MAX_MS 60000
 
 /* A page of 500 objects. */
 static const struct cs_json_limits page_limits = {
@@ -56,7 +54,7 @@ static const struct cs_metric_desc metrics[METRIC_COUNT] = {
         .labels = {"resource"}},
 };
 
-enum state { IDLE, WAITING, LISTING_STREAM, LISTING_PAGES, WATCHING };
+enum state { IDLE, WAITING, LISTING_STREAM, LISTING_PAGES, PROBING, WATCHING };
 
 struct cs_reflector {
     struct cs_reflector_options o;
@@ -70,7 +68,7 @@ struct cs_reflector {
     bool troubled;
     unsigned list_fails; /* since a watch last settled */
     unsigned watch_fails;
-    unsigned silences; /* in a row */
+    bool doubt; /* the watch ended early: is it still the same server? */
     unsigned page_limit;
     uint64_t request; /* under way, or 0 */
     uint64_t epoch; /* grows with relist(): what is being read belongs to an older one */
@@ -136,19 +134,6 @@ static void wait_for(struct cs_reflector *r, bool list, int64_t delay_ms)
     cs_timer_arm_in(r->o.loop, &r->timer, delay_ms);
 }
 
-static int64_t backoff_ms(struct cs_reflector *r, unsigned fails, const struct cs_error *err)
-{
-    int64_t base = BACKOFF_MIN_MS, wish = err->retry_after_ms;
-
-    for (unsigned i = 1; i < fails && base < BACKOFF_MAX_MS; i++)
-        base *= 2;
-    if (base > BACKOFF_MAX_MS)
-        base = BACKOFF_MAX_MS;
-    if (wish > RETRY_AFTER_MAX_MS)
-        wish = RETRY_AFTER_MAX_MS;
-    return cs_rand_jitter_ms(r->o.rand, wish > base ? wish : base, BACKOFF_JITTER);
-}
-
 static void count_failure(struct cs_reflector *r, const char *what, const struct cs_error *err)
 {
     cs_metric_add(r->metrics[FAILURES], 1, CS_LABELS(r->o.gvr->resource, cs_errkind_name(err->kind)));
@@ -166,7 +151,7 @@ static void list_again(struct cs_reflector *r, const struct cs_error *err)
     r->list_fails++;
     if (!at_once)
         note_trouble(r, err);
-    wait_for(r, true, at_once ? 0 : backoff_ms(r, r->list_fails, err));
+    wait_for(r, true, at_once ? 0 : cs_backoff_ms(r->o.rand, r->list_fails, err->retry_after_ms));
 }
 
 static void watch_again(struct cs_reflector *r, const struct cs_error *err)
@@ -174,7 +159,7 @@ static void watch_again(struct cs_reflector *r, const struct cs_error *err)
     count_failure(r, "watch again", err);
     r->watch_fails++;
     note_trouble(r, err);
-    wait_for(r, false, backoff_ms(r, r->watch_fails, err));
+    wait_for(r, false, cs_backoff_ms(r->o.rand, r->watch_fails, err->retry_after_ms));
 }
 
 /* ---- handing over; false when the handler called relist(): what is being read is void then ---- */
@@ -217,9 +202,9 @@ static bool finish_list(struct cs_reflector *r, uint64_t rv)
 
     r->rv = rv;
     r->synced = true;
+    r->doubt = false;
     r->use_pages = false;
     r->page_limit = PAGE_LIMIT;
-    r->silences = 0;
     all_well(r);
     cs_metric_observe(r->metrics[LIST_SECONDS], (double)took / 1000, CS_LABELS(r->o.gvr->resource));
     cs_metric_set(r->metrics[LIST_OBJECTS], (double)r->listed, CS_LABELS(r->o.gvr->resource));
@@ -283,7 +268,6 @@ static bool on_line(void *ctx, struct cs_str line, struct cs_error *err)
     if (r->state == WATCHING) {
         r->heard = true;
         r->watch_fails = 0;
-        r->silences = 0;
         all_well(r);
     }
     switch (e.type) {
@@ -334,37 +318,16 @@ static void list_stream_ended(struct cs_reflector *r, struct cs_error *err, bool
 
 static void watch_ended(struct cs_reflector *r, struct cs_error *err, int64_t lived_ms)
 {
-    switch (err->kind) {
-    case CS_ERR_NONE:
-        if (lived_ms < WATCH_PACE_MS && !r->heard) {
-            (void)cs_error_set(
-                err, CS_ERR_TRANSPORT, "watch closed after %lld ms without an event", (long long)lived_ms);
-            watch_again(r, err);
-            return;
-        }
-        wait_for(r, false, lived_ms < WATCH_PACE_MS ? WATCH_PACE_MS - lived_ms : 0);
-        return;
-    case CS_ERR_GONE:
-    case CS_ERR_INVALID: /* it does not like our version */
+    if (err->kind == CS_ERR_GONE || err->kind == CS_ERR_INVALID) { /* it does not like our version */
         list_again(r, err);
         return;
-    case CS_ERR_TIMEOUT:
-        /*
-         * A server that was restored from an old backup has not reached our version yet and sends neither events nor
-         * bookmarks. A second silence in a row is taken for that.
-         */
-        r->silences += err->code != 0;
-        if (r->silences >= 2) {
-            r->silences = 0;
-            list_again(r, err);
-            return;
-        }
-        watch_again(r, err);
-        return;
-    default:
-        watch_again(r, err);
-        return;
     }
+    if (err->kind == CS_ERR_NONE && lived_ms < WATCH_PACE_MS && !r->heard)
+        (void)cs_error_set(err, CS_ERR_TRANSPORT, "watch closed after %lld ms without an event", (long long)lived_ms);
+    if (err->kind != CS_ERR_NONE)
+        watch_again(r, err);
+    else
+        wait_for(r, false, WATCH_PACE_MS - lived_ms);
 }
 
 static void on_stream_end(void *ctx, const struct cs_reply *reply)
@@ -376,16 +339,16 @@ static void on_stream_end(void *ctx, const struct cs_reply *reply)
     struct cs_error err = r->fault.kind != CS_ERR_NONE ? r->fault : reply->err;
 
     r->request = 0;
-    if (err.kind == CS_ERR_TIMEOUT && answered)
-        err.code = reply->status;
     if (answered && lived >= SETTLED_MS && !was_list) {
         r->list_fails = 0;
         r->watch_fails = 0;
     }
-    if (was_list)
+    if (was_list) {
         list_stream_ended(r, &err, answered);
-    else
-        watch_ended(r, &err, lived);
+        return;
+    }
+    r->doubt = err.kind != CS_ERR_NONE || lived < (int64_t)WATCH_MIN_S * 1000;
+    watch_ended(r, &err, lived);
 }
 
 static void add_selectors(const struct cs_reflector *r, struct cs_strbuf *query)
@@ -400,21 +363,18 @@ static void add_selectors(const struct cs_reflector *r, struct cs_strbuf *query)
 static void start_stream(struct cs_reflector *r, bool list)
 {
     cs_autostrbuf query = CS_STRBUF_INIT;
-    char number[32];
 
-    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)r->rv);
     cs_query_add(&query, "allowWatchBookmarks", "true");
     add_selectors(r, &query);
     if (list) {
-        cs_query_add(&query, "resourceVersionMatch", "NotOlderThan");
-        cs_query_add(&query, "sendInitialEvents", "true");
+        cs_strbuf_adds(&query, "&resourceVersionMatch=NotOlderThan&sendInitialEvents=true");
     } else {
-        cs_query_add(&query, "resourceVersion", number);
+        cs_strbuf_adds(&query, "&resourceVersion=");
+        cs_strbuf_addu(&query, r->rv);
     }
-    (void)snprintf(
-        number, sizeof(number), "%llu", (unsigned long long)(WATCH_MIN_S + cs_rand_below(r->o.rand, WATCH_SPAN_S)));
-    cs_query_add(&query, "timeoutSeconds", number);
-    cs_query_add(&query, "watch", "true");
+    cs_strbuf_adds(&query, "&timeoutSeconds=");
+    cs_strbuf_addu(&query, WATCH_MIN_S + cs_rand_below(r->o.rand, WATCH_SPAN_S));
+    cs_strbuf_adds(&query, "&watch=true");
 
     struct cs_call call = {
         .verb = CS_VERB_WATCH,
@@ -437,6 +397,41 @@ static void start_stream(struct cs_reflector *r, bool list)
     else
         cs_metric_add(r->metrics[WATCHES], 1, CS_LABELS(r->o.gvr->resource));
     r->request = cs_client_stream(r->o.client, &call, on_chunk, on_stream_end, r);
+}
+
+/*
+ * A server restored from a backup stands behind our version. It accepts a watch from there, keeps silent until it has
+ * come so far, and never tells what was undone. A consistent read is never older than what was seen before, unless
+ * that has happened (D5c).
+ */
+static void on_probe(void *ctx, const struct cs_reply *reply)
+{
+    struct cs_reflector *r = ctx;
+    struct cs_error err = reply->err;
+    uint64_t rv = 0;
+
+    r->request = 0;
+    if (err.kind == CS_ERR_NONE && cs_jdoc_parse(&r->doc, reply->body.p, reply->body.len, &page_limits, &err))
+        rv = cs_object_version(cs_jdoc_root(&r->doc));
+    if (err.kind != CS_ERR_NONE) {
+        watch_again(r, &err);
+        return;
+    }
+    if (rv != 0 && rv < r->rv) {
+        (void)cs_error_set(&err, CS_ERR_GONE, "the server is at version %llu, we were at %llu: restored?",
+            (unsigned long long)rv, (unsigned long long)r->rv);
+        list_again(r, &err);
+        return;
+    }
+    start_stream(r, false);
+}
+
+static void start_probe(struct cs_reflector *r)
+{
+    struct cs_call call = {.verb = CS_VERB_LIST, .gvr = r->o.gvr, .ns = r->o.ns, .query = "limit=1"};
+
+    r->state = PROBING;
+    r->request = cs_client_call(r->o.client, &call, on_probe, r);
 }
 
 /* ---- pages ---- */
@@ -540,7 +535,9 @@ static void on_timer(void *ctx)
 {
     struct cs_reflector *r = ctx;
 
-    if (!r->list_next)
+    if (!r->list_next && r->doubt)
+        start_probe(r);
+    else if (!r->list_next)
         start_stream(r, false);
     else if (r->use_pages)
         start_pages(r);

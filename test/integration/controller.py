@@ -159,6 +159,44 @@ def requests_per_pod_are_within_budget(bed):
 
 
 @test
+def five_hundred_pods(bed):
+    """Pace, memory, and that nothing goes on when there is nothing to do."""
+    bed.ensure_webhook()
+    space = bed.namespace("many")
+    pods = 500
+    bed.stop_webhook()
+    webhook = bed.ensure_webhook()
+    print(f"   the webhook idle: {webhook.memory_kb()}")
+    with Running(bed) as program:
+        time.sleep(1)
+        print(f"   the controller without sets: {program.memory_kb()}")
+        web = bed.create(cloneset("web", pods, "nginx:alpine", claims=False, type="InPlaceIfPossible", maxUnavailable="100%"), space)
+        took = [timed(lambda: web.wait_settled(pods, timeout=120))]
+        set_image(bed, web, "nginx:1.25")
+        took.append(timed(lambda: web.wait_settled(pods, "nginx:1.25", 120)))
+        memory = program.memory_kb()
+        time.sleep(3)
+        before, cpu = requests_of(bed, "cloneset-controller", space), program.cpu_s()
+        time.sleep(5)
+        check_equal(requests_of(bed, "cloneset-controller", space), before, "requests while there is nothing to do")
+        idle = program.cpu_s() - cpu
+        check(idle < 0.3, f"it used {idle:.2f} s of CPU in 5 s with nothing to do")
+        bed.api.merge(web.path, {"spec": {"replicas": 0}})
+        took.append(timed(lambda: web.wait_settled(0, timeout=120)))
+        print(f"   {pods} Pods: created in %.1f s, updated in place in %.1f s, deleted in %.1f s" % tuple(took)
+              + f" (a played node); the controller with them: {memory}, idle {idle / 5 * 100:.1f} % of a CPU")
+        if "address" not in program.command[0]:
+            check(memory["VmRSS"] < 24 * 1024, f"memory {memory}")
+        bed.api.delete(web.path)
+
+
+def timed(action):
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin
+
+
+@test
 def a_toleration_of_64_bits_reaches_the_pod(bed):
     bed.ensure_webhook()
     space = bed.namespace("integers")

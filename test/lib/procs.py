@@ -102,6 +102,12 @@ class Program:
             found = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", file.read(), re.M))
         return {key: int(value) for key, value in found.items()}
 
+    def cpu_s(self):
+        """Seconds of CPU that it has used."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number):
         self.process.send_signal(number)
 

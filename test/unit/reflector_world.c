@@ -74,6 +74,13 @@ static uint64_t fake_call(void *self, const struct cs_call *call, cs_reply_fn do
     w->ctx = ctx;
     w->on_chunk = NULL;
     (void)take_request(w, call);
+    w->probing = call->timeout_ms == 0; /* pages have more time */
+    if (w->probing) {
+        assert_string_equal(w->query, "limit=1");
+        if (w->probes_by_hand)
+            note(w, "probe");
+        return w->open;
+    }
     note(w, "page%s%s", strstr(w->query, "continue=") ? "+" : "", rw_parameter(w, "continue", next, sizeof(next)));
     return w->open;
 }
@@ -87,6 +94,7 @@ static uint64_t fake_stream(void *self, const struct cs_call *call, cs_chunk_fn 
     w->done = on_end;
     w->ctx = ctx;
     w->on_chunk = on_chunk;
+    w->probing = false;
     (void)take_request(w, call);
     if (strstr(w->query, "sendInitialEvents=true"))
         note(w, "stream");
@@ -210,8 +218,22 @@ int64_t rw_until_request(struct rw *w)
         assert_true(wait >= 0); /* a reflector that waits for nothing is dead */
         w->now += wait;
         cs_loop_run_due(&w->loop);
+        if (w->open && w->probing && !w->probes_by_hand) {
+            w->probes++;
+            rw_probed(w, cs_reflector_rv(w->r));
+        }
     }
     return w->now - from;
+}
+
+void rw_probed(struct rw *w, uint64_t rv)
+{
+    cs_autofree char *page =
+        cs_xasprintf("{\"metadata\":{\"resourceVersion\":\"%llu\"},\"items\":[]}", (unsigned long long)rv);
+
+    assert_true(w->open != 0 && w->probing);
+    w->probing = false;
+    rw_answered(w, page);
 }
 
 bool rw_chunk(struct rw *w, const char *p, size_t len)

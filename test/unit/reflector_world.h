@@ -7,6 +7,7 @@
  *   watch=7         a watch from version 7             listed:a@5     on_object, LISTED, object a at version 5
  *   page, page+x    the first page; the one after x    +a@8 ~a@9 -a@9 the same, ADDED, MODIFIED, DELETED
  *   cancel          the request under way is dropped
+ *   probe           the server's version is asked for; in silence and answered well unless probes_by_hand
  */
 #ifndef CS_TEST_UNIT_REFLECTOR_WORLD_H
 #define CS_TEST_UNIT_REFLECTOR_WORLD_H
@@ -32,6 +33,8 @@ struct rw {
     cs_reply_fn done;
     void *ctx;
     int64_t end_sent_ms;
+    bool probes_by_hand, probing;
+    unsigned probes; /* that were answered in silence */
     const char *relist_at; /* the handler calls relist() at this word, once */
 };
 
@@ -55,6 +58,8 @@ void rw_closed(struct rw *w);
 /* The stream or call ends with an error; status 0: no answer had come. */
 void rw_broken(struct rw *w, enum cs_errkind kind, int status);
 void rw_answered(struct rw *w, const char *body);
+/* The answer to a probe: the server's version. */
+void rw_probed(struct rw *w, uint64_t rv);
 /* To where most histories begin: a was listed, the watch is on from version 7. */
 struct rw *rw_watching(void **state);
 /* The same, with the watch settled: whatever failed before is forgotten. */

@@ -194,28 +194,67 @@ static void test_other_error_events_resume(void **state)
     }
 }
 
-static void test_one_silence_resumes_two_list(void **state)
+static void test_silence_ends_a_watch_and_it_resumes(void **state)
 {
     struct rw *w = rw_settled(state);
 
-    rw_pass(w, 150000);
-    rw_broken(w, CS_ERR_TIMEOUT, 200);
+    for (int i = 0; i < 3; i++) {
+        rw_pass(w, 150000);
+        rw_broken(w, CS_ERR_TIMEOUT, 200);
+        assert_true(cs_reflector_synced(w->r));
+        assert_between(rw_until_request(w), 800, 1200);
+        rw_expect(w, "watch=7");
+    }
+}
+
+/* D5c: what a restored server sends to a watch from the future is silence, so its version is looked at first. */
+static void test_a_restored_server_is_noticed_when_a_watch_resumes(void **state)
+{
+    struct rw *w = rw_settled(state);
+
+    w->probes_by_hand = true;
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    assert_between(rw_until_request(w), 800, 1200);
+    rw_probed(w, 7); /* nothing has changed */
+    rw_expect(w, "probe watch=7");
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    (void)rw_until_request(w);
+    rw_broken(w, CS_ERR_TRANSPORT, 0); /* it is not there yet */
     assert_true(cs_reflector_synced(w->r));
-    (void)rw_until_request(w);
-    rw_expect(w, "watch=7");
-    rw_event(w, "BOOKMARK", "", 9); /* alive after all */
-    rw_pass(w, 150000);
-    rw_broken(w, CS_ERR_TIMEOUT, 200);
-    (void)rw_until_request(w);
-    rw_expect(w, "watch=9");
-    rw_broken(w, CS_ERR_TIMEOUT, 0); /* not even connected: says nothing about the server's versions */
-    (void)rw_until_request(w);
-    rw_expect(w, "watch=9");
-    rw_pass(w, 150000);
-    rw_broken(w, CS_ERR_TIMEOUT, 200); /* a restored server that has not reached version 9 is silent for ever */
+    assert_between(rw_until_request(w), 3200, 4800);
+    rw_probed(w, 6);
     assert_false(cs_reflector_synced(w->r));
     (void)rw_until_request(w);
-    rw_expect(w, "stream");
+    rw_end_mark(w, "\"6\"");
+    rw_expect(w, "probe probe stream begin end=6");
+    assert_int_equal(cs_reflector_rv(w->r), 6);
+}
+
+static void test_what_is_probed_and_what_is_not(void **state)
+{
+    struct rw *w = rw_settled(state);
+
+    w->probes_by_hand = true;
+    rw_pass(w, 300000); /* a watch that ends when it should: no question */
+    rw_closed(w);
+    (void)rw_until_request(w);
+    rw_expect(w, "watch=7");
+    rw_pass(w, 299999); /* properly, but too early: the server went down in good order */
+    rw_closed(w);
+    (void)rw_until_request(w);
+    rw_expect(w, "probe");
+    rw_answered(w, "{\"metadata\":{}}"); /* tells nothing, so nothing is concluded */
+    rw_expect(w, "watch=7");
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    (void)rw_until_request(w);
+    rw_answered(w, "<html>");
+    assert_non_null(cs_reflector_trouble(w->r, NULL));
+    (void)rw_until_request(w);
+    rw_expect(w, "probe probe");
+    cs_reflector_relist(w->r);
+    (void)rw_until_request(w);
+    rw_end_mark(w, "\"9\"");
+    rw_expect(w, "cancel stream begin end=9");
 }
 
 static void test_lines_that_are_no_events(void **state)
@@ -491,7 +530,9 @@ int main(void)
         HISTORY(test_versions_that_always_expire_are_not_hammered),
         HISTORY(test_a_version_that_the_server_does_not_like_lists_again),
         HISTORY(test_other_error_events_resume),
-        HISTORY(test_one_silence_resumes_two_list),
+        HISTORY(test_silence_ends_a_watch_and_it_resumes),
+        HISTORY(test_a_restored_server_is_noticed_when_a_watch_resumes),
+        HISTORY(test_what_is_probed_and_what_is_not),
         HISTORY(test_lines_that_are_no_events),
         HISTORY(test_what_is_tolerated),
         HISTORY(test_the_largest_versions),
