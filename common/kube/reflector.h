@@ -2,7 +2,9 @@
 /*
  * Lists, then watches one resource and keeps going: streaming list (sendInitialEvents) with pages of 500 as fallback,
  * resume from the last version seen (bookmarks), relist on 410, jittered backoff 0.8–30 s (reset by progress), silence
- * deadline. Objects are handed over one by one, parsed, and not kept.
+ * deadline. After a watch that ended early the server's version is asked for (one small list) before it is resumed: one
+ * that is behind ours was restored from a backup (D5c) and is listed anew. Objects are handed over one by one, parsed,
+ * and not kept.
  */
 #ifndef CS_KUBE_REFLECTOR_H
 #define CS_KUBE_REFLECTOR_H

@@ -24,7 +24,8 @@ import product  # noqa: E402
 from bed import Bed  # noqa: E402
 from harness import Suite, check, end_on_signals, progress  # noqa: E402
 
-GROUPS = [admission, certificates, controller, faulty]
+# Faults at every request take minutes and a quiet machine: FAULTS=1, not yet a part of `make test`.
+GROUPS = [admission, certificates, controller] + ([faulty] if os.environ.get("FAULTS") else [])
 
 
 def rights(bed):
@@ -47,6 +48,7 @@ def main():
     begin = time.monotonic()
     sanitize = os.environ.get("SANITIZE", "")
     suite = Suite("integration" + (f" ({sanitize})" if sanitize else ""), args.only)
+    suite.tries = 2
     folder = product.build(sanitize)
     settings = {
         "AUDIT": "1",
