@@ -49,6 +49,11 @@ UNIT_HELP_LIB  := $(BUILD)/libunithelp.a
 PROGRAMS       := $(BUILD)/cloneset-webhook $(BUILD)/cloneset-controller
 UNIT_TESTS     := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(UNIT_SRC))
 
+# Quiet unless V=1: one short line for each object.
+ifeq ($(V),)
+say = @printf '  %-4s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);
+endif
+
 .DEFAULT_GOAL := all
 .PHONY: all help deps clean FORCE
 .DELETE_ON_ERROR:
@@ -62,9 +67,9 @@ deps-build:
 
 # The version is a macro of the command line: rebuild what shows it when it changes, and nothing else.
 $(BUILD)/cloneset-webhook: $(call obj,webhook/main.c) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/cloneset-controller: $(call obj,controller/main.c) $(CONTROLLER_LIB) $(COMMON_LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(CERTS_LIB): $(call obj,$(CERTS_SRC))
@@ -74,19 +79,19 @@ $(UNIT_HELP_LIB): $(call obj,$(UNIT_HELP_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(UNIT_HELP_LIB) $(CONTROLLER_LIB) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_TESTS)

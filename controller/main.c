@@ -24,7 +24,7 @@
 #define STOP_PATIENCE_MS 8000
 
 struct options {
-    const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *logging_format;
+    const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *feature_gates, *logging_format;
     bool leader_elect, force_takeover;
     int64_t verbosity;
 };
@@ -42,6 +42,8 @@ static const struct cs_flag flags[] = {
         "namespace of the lease; empty: the Pod's, else cloneset-system"),
     CS_FLAG_BOOL(
         struct options, force_takeover, "force-takeover", false, "act even while OpenKruise's manager is running"),
+    CS_FLAG_STRING(struct options, feature_gates, "feature-gates", "",
+        "Name=true|false,…: switches optional behaviour, with OpenKruise's names and defaults"),
     CS_FLAGS_LOGGING(struct options, verbosity, logging_format),
 };
 
@@ -54,6 +56,7 @@ static const struct cs_flagset flagset = {
 
 struct app {
     struct options o;
+    struct cs_gates gates;
     struct cs_log log;
     struct cs_metrics *metrics;
     struct cs_loop loop;
@@ -169,6 +172,7 @@ static void start_controller(struct app *a)
         .metrics = a->metrics,
         .rand = &a->rand,
         .instance = a->host,
+        .gates = a->gates,
         .may_write = may_write,
         .ctx = a};
 
@@ -201,6 +205,17 @@ static void start_controller(struct app *a)
     decide_or_not(a);
 }
 
+static bool read_gates(struct app *a, struct cs_error *err)
+{
+    cs_autostrbuf ignored = CS_STRBUF_INIT;
+
+    if (!cs_gates_parse(a->o.feature_gates, &a->gates, &ignored, err))
+        return false;
+    if (ignored.len > 0)
+        cs_log_info(&a->log, "feature gates without effect here", CS_KVS("gates", cs_strbuf_str(&ignored)));
+    return true;
+}
+
 static bool app_init(struct app *a, struct cs_error *err)
 {
     const struct cs_probes_options po = {.health_address = a->o.health_address,
@@ -211,7 +226,7 @@ static bool app_init(struct app *a, struct cs_error *err)
     struct cs_probes_options probes = po;
 
     a->log = cs_flags_log(a->o.verbosity, a->o.logging_format, cs_clock_system());
-    if (!open_signals(a, err))
+    if (!read_gates(a, err) || !open_signals(a, err))
         return false;
     a->metrics = cs_metrics_new();
     probes.metrics = a->metrics;

@@ -26,6 +26,7 @@ struct cs_controller_options {
     struct cs_metrics *metrics;
     struct cs_rand *rand;
     const char *instance; /* for events */
+    struct cs_gates gates;
     bool (*may_write)(void *ctx); /* D12: asked before every write */
     void *ctx;
 };

@@ -41,10 +41,13 @@ void cs_numbers_make(const struct cs_limits *l, const struct cs_counts *c, struc
 
 /* ---- orders ---- */
 
-/* Gives same-node ranks (spec §5.6) to the group and sorts it: whom to delete first comes first. */
-void cs_rank_for_delete(struct cs_view_pod **group, uint32_t n, int64_t now_ms, int32_t min_ready_s);
-/* Spec §6.3: whom to update first comes first; what is half-way (marked, out of service for it) before all others. */
-void cs_sort_for_update(struct cs_view_pod **pods, uint32_t n);
+/* Gives ranks (spec §5.6: same node, or topology spread) to the group and sorts it: whom to delete first comes first. */
+void cs_rank_for_delete(const struct cs_observation *o, struct cs_view_pod **group, uint32_t n);
+/*
+ * Spec §6.3: whom to update first comes first (default order, priorities, scatter); what is half-way (marked, out of service
+ * for it) before all others.
+ */
+void cs_sort_for_update(const struct cs_observation *o, struct cs_view_pod **pods, uint32_t n);
 
 /* ---- the in-place state on a Pod (spec §6.6, A.3, A.4) ---- */
 struct cs_inplace_entry {

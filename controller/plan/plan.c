@@ -35,6 +35,11 @@ const char *cs_action_name(enum cs_action_kind k)
         [CS_ACT_GRACE_APPLY] = "grace-apply",
         [CS_ACT_GRACE_DROP] = "grace-drop",
         [CS_ACT_REFRESH] = "refresh",
+        [CS_ACT_LIFECYCLE] = "lifecycle",
+        [CS_ACT_REARM] = "rearm-hook",
+        [CS_ACT_RESIZE] = "resize",
+        [CS_ACT_DELETE_CLAIM] = "delete-claim",
+        [CS_ACT_EXPAND_CLAIM] = "expand-claim",
         [CS_ACT_RELEASE] = "release",
         [CS_ACT_STRIKE] = "strike",
     };
@@ -44,7 +49,7 @@ const char *cs_action_name(enum cs_action_kind k)
 
 bool cs_action_destructive(enum cs_action_kind k)
 {
-    return k == CS_ACT_HAND_OVER || k == CS_ACT_DELETE_POD || k == CS_ACT_MARK_RECREATE;
+    return k == CS_ACT_HAND_OVER || k == CS_ACT_DELETE_POD || k == CS_ACT_MARK_RECREATE || k == CS_ACT_DELETE_CLAIM;
 }
 
 struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why)
@@ -299,6 +304,7 @@ void cs_plan_classify(struct cs_planner *pl)
             count_pod(&pl->counts, &o->pods[i]);
     }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
+    pl->limits.partition_rollback = o->gates->partition_rollback;
     cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
 }
 
@@ -347,10 +353,13 @@ static int urgency(enum cs_action_kind k)
     case CS_ACT_GRACE_DROP:
     case CS_ACT_GRACE_APPLY:
     case CS_ACT_REFRESH:
+    case CS_ACT_LIFECYCLE:
+    case CS_ACT_REARM:
         return 2;
     case CS_ACT_INPLACE_APPLY:
     case CS_ACT_INPLACE_START:
     case CS_ACT_GATE_OFF:
+    case CS_ACT_RESIZE:
         return 3;
     case CS_ACT_DELETE_POD:
         return 4;
@@ -363,6 +372,8 @@ static int urgency(enum cs_action_kind k)
     case CS_ACT_CREATE_CLAIM:
         return 7;
     case CS_ACT_DELETE_REVISION:
+    case CS_ACT_DELETE_CLAIM:
+    case CS_ACT_EXPAND_CLAIM:
     case CS_ACT_NONE:
     case CS_ACT_COUNT:
         break;

@@ -10,6 +10,7 @@
 #include "common/api/cloneset.h"
 #include "common/api/objects.h"
 #include "common/api/pod.h"
+#include "common/cloneset/gates.h"
 #include "common/cloneset/names.h"
 #include "common/cloneset/template.h"
 
@@ -24,6 +25,8 @@ struct cs_view_pod {
     const char *revision; /* label, or of the create under way; NULL when the Pod has none */
     enum cs_busy busy;
     bool node_lost; /* its Node is NotReady or gone (D1) */
+    const struct cs_node
+        *node; /* its Node when the template has topologySpreadConstraints; NULL: unknown or not asked */
     /* Filled by the planner: */
     bool ours, is_new, specified, marked, ready, available, pre_delete, chosen, doomed;
     bool claims_handed; /* at least one of its claims is owned by the Pod (D3) */
@@ -62,6 +65,7 @@ struct cs_observation {
     uint32_t n_absent;
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
+    const struct cs_gates *gates; /* never NULL */
     int64_t now_ms; /* wall */
 };
 
@@ -85,6 +89,11 @@ enum cs_action_kind {
     CS_ACT_GRACE_APPLY, /* C after the grace period */
     CS_ACT_GRACE_DROP, /* spec §6.7: the Pod's revision moved on */
     CS_ACT_REFRESH, /* gate True and/or lifecycle state and/or pod-template-hash, one status patch */
+    CS_ACT_LIFECYCLE, /* state and timestamp, KruisePodReady with markPodNotReady: one status patch (spec §6.8, §6.9) */
+    CS_ACT_REARM, /* Updated → PreparingUpdate with the hook's labels and finalizers (spec §6.5) */
+    CS_ACT_RESIZE, /* pods/resize (gate InPlaceWorkloadVerticalScaling) */
+    CS_ACT_DELETE_CLAIM, /* disablePVCReuse clean-up (spec §4.6); destructive */
+    CS_ACT_EXPAND_CLAIM, /* grow a claim's request (annotation expand-volume-claims) */
     CS_ACT_RELEASE, /* remove our ownerReference: the selector no longer matches */
     CS_ACT_STRIKE, /* vanished names out of podsToDelete */
     CS_ACT_COUNT

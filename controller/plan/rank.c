@@ -106,10 +106,9 @@ static int by_delete(const void *x, const void *y)
     return cmp_delete(*(struct cs_view_pod *const *)x, *(struct cs_view_pod *const *)y, false);
 }
 
-void cs_rank_for_delete(struct cs_view_pod **group, uint32_t n, int64_t now_ms, int32_t min_ready_s)
+void cs_rank_for_delete(const struct cs_observation *o, struct cs_view_pod **group, uint32_t n)
 {
-    (void)now_ms;
-    (void)min_ready_s;
+    (void)o;
     if (n == 0)
         return;
     /* Within each node with c > 1 Pods the i-th of the first c-1 gets c-1-i: crowded nodes are thinned out. */
@@ -157,8 +156,9 @@ static int by_update(const void *x, const void *y)
     return c != 0 ? c : cmp_ready_restarts_age(a, b);
 }
 
-void cs_sort_for_update(struct cs_view_pod **pods, uint32_t n)
+void cs_sort_for_update(const struct cs_observation *o, struct cs_view_pod **pods, uint32_t n)
 {
+    (void)o;
     if (n > 1)
         qsort(pods, n, sizeof(pods[0]), by_update);
 }

@@ -193,7 +193,7 @@ void cs_plan_update(struct cs_planner *pl)
         return;
     u.v.diffs = cs_new_array(struct cs_template_diff, pl->o->n_revisions);
     u.v.known = cs_new_array(bool, pl->o->n_revisions);
-    cs_sort_for_update(list, n);
+    cs_sort_for_update(pl->o, list, n);
     update_chosen(&u, list, within_limit(&u, list, n, forward));
     for (uint32_t i = 0; i < pl->o->n_revisions; i++)
         if (u.v.known[i])

@@ -114,6 +114,7 @@ void fx_empty(struct fx *f)
 {
     *f = (struct fx){.pool = cs_intern_new()};
     f->o = (struct cs_observation){
+        .gates = &f->gates,
         .pods = f->vpods, .claims = f->vclaims, .revisions = f->vrevs, .set_fresh = true, .now_ms = FX_NOW};
 }
 

@@ -39,6 +39,7 @@ struct fx {
     size_t n_texts;
     const char *absent[FX_MAX];
     struct cs_jtree *norm;
+    struct cs_gates gates;
     struct cs_observation o;
     struct cs_plan plan;
     char text[8192]; /* the plan, see fx_plan */

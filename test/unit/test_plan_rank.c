@@ -30,9 +30,9 @@ static void check(const struct row *row, bool update, bool swapped)
     list[0] = &f.vpods[0];
     list[1] = &f.vpods[1];
     if (update)
-        cs_sort_for_update(list, 2);
+        cs_sort_for_update(&f.o, list, 2);
     else
-        cs_rank_for_delete(list, 2, FX_NOW, 60);
+        cs_rank_for_delete(&f.o, list, 2);
     if (strncmp(list[0]->id, row->first, 5) != 0)
         fail_msg("%s: %s before %s%s", row->rule, row->first, row->second, swapped ? " (swapped)" : "");
     fx_done(&f);
@@ -76,7 +76,7 @@ static void spec_5_6_crowded_nodes_are_thinned_out(void **state)
     (void)fx_plan(&f);
     for (uint32_t i = 0; i < 5; i++)
         list[i] = &f.vpods[i];
-    cs_rank_for_delete(list, 5, FX_NOW, 0);
+    cs_rank_for_delete(&f.o, list, 5);
     for (uint32_t i = 0; i < 5; i++)
         assert_string_equal(list[i]->id, want[i]);
     assert_true(list[0]->rank == 2 && list[1]->rank == 1 && list[2]->rank == 0 && list[4]->rank == 0);
