@@ -17,7 +17,7 @@ static bool is_create(const struct cs_ops *op)
 
 static bool counts_as_update(enum cs_action_kind k)
 {
-    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REFRESH;
+    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REARM;
 }
 
 static void tell_success(struct cs_controller *c, struct cs_set_run *r, const struct cs_ops *op)
