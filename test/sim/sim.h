@@ -50,6 +50,8 @@ bool sim_json_patch(struct cs_jtree *target, const struct cs_jtree *ops, const c
 const char *sim_condition(const struct cs_jtree *obj, const char *type); /* its status, or NULL */
 /* True when it changed. */
 bool sim_set_condition(struct cs_jtree *obj, const char *type, bool status, const char *time);
+bool sim_has_finalizer(const struct cs_jtree *obj, const char *name);
+void sim_put_finalizer(struct cs_jtree *obj, const char *name, bool there);
 bool sim_owned_by(const struct cs_jtree *obj, const char *uid);
 
 /* sim_api.c */
