@@ -33,6 +33,17 @@ static const struct sim_scenario scenarios[] = {
         .deletes = true,
         .recreates = true},
     {.name = "InPlaceOnly never recreates", .faults = true, .in_place_only = true, .scales = true, .deletes = true},
+    {.name = "hooks hold what they hold, within maxUnavailable",
+        .hooks = true,
+        .recreates = true,
+        .strict_unavailable = true},
+    {.name = "hooks, faults and crashes, with claims",
+        .hooks = true,
+        .faults = true,
+        .claims = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true},
 };
 
 /* Seeds that found something; run whenever a range is. What they play changes when the simulation does. */
