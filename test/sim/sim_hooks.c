@@ -73,12 +73,10 @@ static void answer(struct sim *s, uint64_t serial)
     if (!o)
         return;
     o->answer_planned = false;
-    if (sim_str(t, "metadata/deletionTimestamp")) {
+    if (sim_str(t, "metadata/deletionTimestamp") || cs_streq(state, "PreparingUpdate")) {
         sim_put_finalizer(t, HOOK_UPDATE, false);
     } else if (cs_streq(state, "PreparingDelete")) {
         put_label(t, HOOK_DELETE, false);
-    } else if (cs_streq(state, "PreparingUpdate")) {
-        sim_put_finalizer(t, HOOK_UPDATE, false);
     } else if (cs_streq(state, "PreparingNormal") || cs_streq(state, "Updated")) {
         put_label(t, HOOK_DELETE, true);
         put_label(t, HOOK_NORMAL, true);

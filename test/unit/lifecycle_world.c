@@ -304,12 +304,10 @@ static bool user_step(struct cs_jtree *pod)
     const char *state = sim_label(pod, CS_LABEL_LIFECYCLE_STATE);
     cs_autojtree *before = cs_jtree_dup(pod);
 
-    if (sim_str(pod, "metadata/deletionTimestamp")) {
+    if (sim_str(pod, "metadata/deletionTimestamp") || cs_streq(state, "PreparingUpdate")) {
         sim_put_finalizer(pod, "hook/update", false);
     } else if (cs_streq(state, "PreparingDelete")) {
         hw_put_label(pod, "hook/delete", false);
-    } else if (cs_streq(state, "PreparingUpdate")) {
-        sim_put_finalizer(pod, "hook/update", false);
     } else if (cs_streq(state, "Updated") || cs_streq(state, "PreparingNormal")) {
         sim_put_finalizer(pod, "hook/update", true);
         hw_put_label(pod, "hook/delete", true);
