@@ -69,6 +69,8 @@ static void spec_6_3_examples_by_hand(void **state)
         {"no whole group of M is left", "ABab", 8, 0, "abAB"},
         /* TM = 4+4-1 = 7, TX = 12+2 = 14: 2 < 12/3; grouping(7, 14) = 1 and 2; g = min(3, 6) = 3; r = 12-6 = 6 */
         {"groups of the whole set's proportion", "ABCDabcdefghijkl", 4, 2, "abcdefAghBijCklD"},
+        /* TM = 4+1-1 = 4, TX = 5+1 = 6: 6/4 < 5/3; grouping(4, 6) = 1 and 2; g = min(3, 2) = 2; r = 5-4 = 1 */
+        {"no whole group of X is left", "ABCDabcde", 1, 1, "aAbcBdeCD"},
         /* TM = 8+2-1 = 9, TX = 3: 3/9 < 3/7; grouping(9, 3) = 3 and 1; g = min(2, 3) = 2; r = 1; one of M is left over */
         {"groups of three and one, the odd one of M behind", "ABCDEFGHabc", 2, 0, "aABCbDEFcGH"},
         /* TM = 3+1-1 = 3, TX = 3: 3/3 < 3/2; grouping(3, 3) = 1 and 1; g = 2; r = 1 */

@@ -89,6 +89,7 @@ static void spec_5_6_ranks(void **state)
         {"three domains: ln 5", {"zone"}, {"b n1", "a n5", "c n2", "d n3"}, {2 * three, three, three, three}},
         {"within a domain the crowded node first", {"zone"}, {"b n1", "a n2", "c n1"}, {3 * one, 2 * one, one}},
         {"a Pod whose Node is not known has no rank", {"zone"}, {"b n1", "c n2", "a n9"}, {2 * one, one, 0}},
+        {"not even that of its node", {"zone"}, {"b n1", "c n2", "a n9", "d n9"}, {2 * one, one, 0, 0}},
         {"nor has one whose Node lacks the label, and it is no domain", {"zone"}, {"b n1", "c n2", "a n6"},
             {2 * one, one, 0}},
         {"a label that no Node has", {"nothing"}, {"a n1", "b n1", "c n3"}, {0, 0, 0}},
