@@ -141,8 +141,7 @@ static int by_default(const void *x, const void *y)
 
 /*
  * Half-way: marked for recreation and out of service, or taken out of service for an in-place update that has not been sent
- * yet. A marked Pod that still serves must not come before those that do not: it may have to wait for them (delete_ready_limit),
- * and at the head of the list it would end the walk of spec §6.2 for good.
+ * yet. A marked Pod that still serves does not come before those that do not: it may have to wait for them (delete_ready_limit).
  */
 static bool half_way(const struct cs_view_pod *v)
 {
