@@ -124,6 +124,8 @@ static void spec_6_3_several_terms(void **state)
         /* zone=1: p3 aside; p1 and p2, each with two of q1 q2 q3 q4: p1 q1 q2 p2 q3 q4 p3. kind=x is on p3, q3: q3 first, p3 last. */
         {"terms of different keys", SCATTER(TERM("zone", "1") "," TERM("kind", "x")),
             "p1 zone=1; p2 zone=1; p3 zone=1 kind=x; q1; q2; q3 kind=x; q4", "q3 p1 q1 q2 p2 q4 p3"},
+        {"a term twice (refused at admission) does no more",
+            SCATTER(TERM("k", "a") "," TERM("k", "b") "," TERM("k", "a")), SEVEN, "b1 a1 a2 c1 c2 a3 b2"},
         {"an empty key (refused at admission) says nothing", SCATTER(TERM("", "a")), SEVEN, "a1 a2 a3 b1 b2 c1 c2"},
         {"an empty value is a value, not an absent label", SCATTER(TERM("k", "")), "a1 k=; a2 k=; b1; b2; c1",
             "a1 b1 b2 c1 a2"},
