@@ -122,9 +122,9 @@ unsigned cs_ready_keys(const struct cs_pod *p)
     CS_CLEANUP(entries_done) struct entries e = {0};
     unsigned found = 0;
 
-    if (!p->has_kruise_gate || !p->kruise_message || !strstr(p->kruise_message, USER_AGENT))
+    if (!p->has_kruise_gate || !p->kruise_ready.message || !strstr(p->kruise_ready.message, USER_AGENT))
         return 0;
-    entries_parse(p->kruise_message, &e);
+    entries_parse(p->kruise_ready.message, &e);
     for (size_t i = 0; i < e.n; i++)
         found |= our_key(&e.items[i]);
     return found;
@@ -153,7 +153,7 @@ char *cs_ready_message(const struct cs_pod *p, unsigned add, unsigned drop, bool
     unsigned have = 0;
     struct cs_jw w;
 
-    entries_parse(p->kruise_message, &e);
+    entries_parse(p->kruise_ready.message, &e);
     for (size_t i = 0; i < e.n; i++)
         have |= our_key(&e.items[i]);
     for (size_t i = 0; i < CS_ARRAY_LEN(our_keys); i++)

@@ -142,25 +142,36 @@ static enum cs_busy fx_busy(const char *row)
                                       : CS_IDLE;
 }
 
-/* "a=b,c=d" behind "label:", as members; "x,y" behind "finalizer:", as elements; owned. */
-static char *fx_words(const char *row, const char *key)
+/* ",'key':'value'" for each word "label:key=value" of a row, which may name several: "label:a=b,c=d"; owned. */
+static char *fx_labels(const char *row)
 {
-    cs_autostrbuf sb = CS_STRBUF_INIT;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (const char *p = row; (p = strstr(p, "label:")); p++)
+        for (const char *key = p + strlen("label:"); *key && *key != ' ';) {
+            int key_len = (int)strcspn(key, "=");
+            const char *value = key + key_len + 1;
+            size_t n = strcspn(value, " ,");
+
+            cs_strbuf_addf(&out, ",'%.*s':'%.*s'", key_len, key, (int)n, value);
+            key = value + n + (value[n] == ',');
+        }
+    return cs_xstrdup(cs_strbuf_str(&out));
+}
+
+/* "'x','y'" for "finalizer:x,y"; owned. */
+static char *fx_finalizers(const char *row)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
     char buf[64];
-    bool labels = strcmp(key, "label") == 0;
 
-    for (const char *word = fx_value(row, key, "", buf); *word;) {
+    for (const char *word = fx_value(row, "finalizer", "", buf); *word;) {
         size_t n = strcspn(word, ",");
-        size_t k = strcspn(word, "=,");
 
-        cs_strbuf_adds(&sb, labels || sb.len > 0 ? "," : "");
-        cs_strbuf_addf(&sb, "'%.*s'", (int)k, word);
-        if (labels)
-            cs_strbuf_addf(&sb, ":'%.*s'", (int)(n - k - 1), word + k + 1);
+        cs_strbuf_addf(&out, "%s'%.*s'", out.len > 0 ? "," : "", (int)n, word);
         word += n + (word[n] == ',');
     }
-    cs_strbuf_adds(&sb, "");
-    return cs_strbuf_take(&sb, NULL);
+    return cs_xstrdup(cs_strbuf_str(&out));
 }
 
 /* The condition KruisePodReady with a comma before it, or ""; owned. */
@@ -188,12 +199,11 @@ static char *fx_kruise(const char *row)
 static char *fx_pod_json(const char *row)
 {
     char id[6], state[64], node[64], rv[CS_RFC3339_SIZE], made[CS_RFC3339_SIZE], gone[CS_RFC3339_SIZE];
-    char cost[64], count[64];
+    char cost[64], count[64], sidecar[64];
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
-    cs_autofree char *labels = fx_words(row, "label");
-    cs_autofree char *finalizers = fx_words(row, "finalizer");
+    cs_autofree char *finalizers = fx_finalizers(row);
     cs_autofree char *kruise = fx_kruise(row);
     bool kruise_gate = fx_says(row, "kruise") || fx_says(row, "kruise-new") || *kruise;
 
@@ -201,6 +211,7 @@ static char *fx_pod_json(const char *row)
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "since", 3600) * 1000, rv);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "age", 7200) * 1000, made);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "terminating", 5) * 1000, gone);
+    cs_autofree char *labels = fx_labels(row);
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
         "'labels':{'app':'%s','apps.kruise.io/cloneset-instance-id':'%s','controller-revision-hash':'%s',"
@@ -233,17 +244,18 @@ static char *fx_pod_json(const char *row)
                         : fx_says(row, "unknown")   ? "Unknown"
                                                     : "Running";
     return cs_xasprintf(
-        "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s},"
+        "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s,"
+        "'initContainers':[{'name':'s','image':'s','restartPolicy':'Always'}]},"
         "'status':{'phase':'%s','conditions':[%s],'containerStatuses':[{'name':'c','image':'nginx:1',"
         "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{'running':{"
-        "'startedAt':'2025-01-01T00:00:00Z'}}}]}}",
+        "'startedAt':'2025-01-01T00:00:00Z'}}}],'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
         meta, fx_says(row, "new") ? "nginx:2" : "nginx:1", volumes,
         gateless      ? ""
         : kruise_gate ? ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'},{'conditionType':'KruisePodReady'}]"
                       : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
         fx_says(row, "nodeless") ? "" : ",'nodeName':'",
         fx_says(row, "nodeless") ? "" : fx_value(row, "node", "n1", node), fx_says(row, "nodeless") ? "" : "'", phase,
-        conditions, fx_value(row, "restarts", "0", count));
+        conditions, fx_value(row, "restarts", "0", count), fx_value(row, "sidecar", "0", sidecar));
 }
 
 struct cs_view_pod *fx_pod(struct fx *f, const char *row)

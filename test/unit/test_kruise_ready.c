@@ -115,7 +115,7 @@ static void a5_the_message(void **state)
 
     (void)state;
     for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
-        const struct cs_pod p = {.has_kruise_gate = true, .kruise_message = rows[i].have};
+        const struct cs_pod p = {.has_kruise_gate = true, .kruise_ready.message = rows[i].have};
         bool empty;
         cs_autofree char *got = cs_ready_message(&p, rows[i].add, rows[i].drop, &empty);
 
@@ -143,7 +143,7 @@ static void a5_which_keys_are_ours(void **state)
 
     (void)state;
     for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
-        const struct cs_pod p = {.has_kruise_gate = rows[i].gate, .kruise_message = rows[i].message};
+        const struct cs_pod p = {.has_kruise_gate = rows[i].gate, .kruise_ready.message = rows[i].message};
 
         if (cs_ready_keys(&p) != rows[i].keys)
             fail_msg("row %zu", i);
