@@ -63,6 +63,7 @@ struct cs_pod {
     int32_t max_restarts; /* largest restartCount over containerStatuses */
     bool has_template_hash; /* label pod-template-hash exists */
     bool specified_delete; /* label exists */
+    bool keep_claims; /* label CS_LABEL_KEEP_CLAIMS exists */
     bool old_state_key, old_grace_key; /* the old keys exist: writers remove them */
     bool has_inplace_gate, has_kruise_gate; /* spec.readinessGates */
 };

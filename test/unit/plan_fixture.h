@@ -6,7 +6,9 @@
  *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"
  *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. A claim's row: "bbbbb", "bbbbb pod"
- * (handed over to its Pod), "bbbbb foreign", "bbbbb busy". Include after cmocka.h.
+ * (handed over to its Pod), "bbbbb foreign", "bbbbb busy". More of claims: "made" (for a Pod to come), "asked" (the server has just
+ * said that no Pod has the id), "template:logs" (instead of data), "request:2Gi" (instead of 1Gi), "pending", "resizing",
+ * "refused:2Gi". A Pod that is "kept" leaves its claims behind. Include after cmocka.h.
  */
 #ifndef CS_TEST_UNIT_PLAN_FIXTURE_H
 #define CS_TEST_UNIT_PLAN_FIXTURE_H

@@ -60,6 +60,11 @@ static void assert_lacks(const struct cs_strbuf *got, const char *part_text)
     "{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'u1','controller':true,"             \
     "'blockOwnerDeletion':true}"
 
+static struct cs_vcts live(const struct fx *f)
+{
+    return (struct cs_vcts){f->set->vcts_raw, f->set->vct_names, f->set->n_vcts};
+}
+
 static void a1_a_new_pod(void **state)
 {
     struct fx f;
@@ -72,8 +77,13 @@ static void a1_a_new_pod(void **state)
 
     (void)state;
     fx_init(&f, "'replicas':1," FX_VCT);
-    const struct cs_new_pod n = {
-        .set = f.set, .name = "web-k2x9d", .id = "k2x9d", .revision = "web-5d4f8b9c76", .tmpl = tmpl, .now_ms = AT};
+    const struct cs_new_pod n = {.set = f.set,
+        .name = "web-k2x9d",
+        .id = "k2x9d",
+        .revision = "web-5d4f8b9c76",
+        .tmpl = tmpl,
+        .vcts = live(&f),
+        .now_ms = AT};
     assert_true(cs_body_pod(&n, &out, &err));
     assert_json(&out,
         "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web-k2x9d','generateName':'web-','namespace':'ns','labels'"
@@ -113,13 +123,15 @@ static void a2_its_claim(void **state)
     fx_init(&f,
         "'volumeClaimTemplates':[{'metadata':{'name':'data','labels':{'l':'1','app':'other'},'annotations':{'a':'b'}},"
         "'spec':{'accessModes':['ReadWriteOnce']}}]");
-    assert_true(cs_body_claim(f.set, "data", "data-web-k2x9d", "k2x9d", &out, &err));
+    struct cs_action a = {.vct = "data", .name = "data-web-k2x9d", .id = "k2x9d", .vcts = live(&f)};
+    assert_true(cs_body_claim(f.set, &a, &out, &err));
     assert_json(&out, "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-k2x9d','"
                       "namespace':'ns','labels':{"
                       "'l':'1','app':'web','apps.kruise.io/cloneset-instance-id':'k2x9d'},'annotations':{'a':'b'},"
                       "'ownerReferences':[" SET_OWNER "]},'spec':{'accessModes':['ReadWriteOnce']}}");
     cs_strbuf_clear(&out);
-    assert_false(cs_body_claim(f.set, "logs", "logs-web-k2x9d", "k2x9d", &out, &err));
+    a.vct = "logs";
+    assert_false(cs_body_claim(f.set, &a, &out, &err));
     fx_done(&f);
 }
 
