@@ -173,7 +173,7 @@ static void reap(struct cs_planner *pl, struct cs_view_claim *c, uint32_t n)
         a = cs_plan_add_destructive(pl, CS_ACT_DELETE_CLAIM, "it has no Pod and disablePVCReuse is set");
         if (a) {
             a->claim = c[i].claim;
-            c[i].busy = CS_BUSY_DELETE;
+            c[i].planned = true;
         }
     }
 }
@@ -212,7 +212,8 @@ static void grow(struct cs_planner *pl, struct cs_view_claim *c)
     struct cs_action *a;
     int sign;
 
-    if (c->busy != CS_IDLE || !cs_plan_claim_is_sets(pl, c) || c->claim->phase != CS_CLAIM_BOUND || c->claim->resizing)
+    if (c->busy != CS_IDLE || c->planned || !cs_plan_claim_is_sets(pl, c) || c->claim->phase != CS_CLAIM_BOUND ||
+        c->claim->resizing)
         return;
     want = wanted_request(pl->o->set, c);
     if (!want || !c->claim->request || cs_streq(c->refused, want) ||
@@ -221,7 +222,7 @@ static void grow(struct cs_planner *pl, struct cs_view_claim *c)
     a = cs_plan_add(pl, CS_ACT_EXPAND_CLAIM, "its claim template asks for more");
     a->claim = c->claim;
     a->request = want;
-    c->busy = CS_BUSY_PATCH;
+    c->planned = true;
 }
 
 /* ---- the whole ---- */

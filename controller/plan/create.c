@@ -24,8 +24,12 @@ static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
 
     if (!v->pod || cs_pod_active(v->pod) || !v->id)
         return false;
-    for (uint32_t k = 0; k < v->claim_n; k++)
-        has_set_claim = has_set_claim || cs_plan_claim_is_sets(pl, &pl->o->claims[v->claim_at + k]);
+    for (uint32_t k = 0; k < v->claim_n; k++) {
+        const struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
+
+        has_set_claim = has_set_claim || cs_plan_claim_is_sets(pl, c) ||
+                        (cs_plan_claims_outlast(v) && cs_plan_claim_is_pods(c, v->pod));
+    }
     if (!has_set_claim)
         return false;
     if (!cs_pod_terminating(v->pod) || !v->node_lost)

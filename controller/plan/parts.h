@@ -131,6 +131,8 @@ void cs_plan_claims_of(const struct cs_observation *o, const char *id, uint32_t 
 /* D3, each claim of the Pod: to the Pod, or back to the set. True: a request is planned or under way. */
 bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const char *why);
 bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const char *why);
+/* What an inactive Pod still owns of claims comes back to the set, when claims are taken over: nothing asked for their deletion. */
+bool cs_plan_claims_outlast(const struct cs_view_pod *v);
 bool cs_texts_have(const char **sorted, uint32_t n, const char *text);
 bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id);
 void cs_plan_claim_templates(struct cs_planner *pl); /* U-09: old_vcts, old_lacks */

@@ -222,6 +222,8 @@ static void link_claims(struct cs_planner *pl)
 
     if (o->n_claims > 1)
         qsort(o->claims, o->n_claims, sizeof(o->claims[0]), by_claim_id);
+    for (uint32_t i = 0; i < o->n_claims; i++)
+        o->claims[i].planned = false;
     for (uint32_t i = 0; i < o->n_pods; i++) {
         flag_misnamed(o, &o->pods[i]);
         flag_cross_mounts(o, &o->pods[i]);

@@ -17,7 +17,7 @@ bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const
         struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
         struct cs_action *a;
 
-        if (c->busy != CS_IDLE) {
+        if (c->busy != CS_IDLE || c->planned) {
             pending = true;
             continue;
         }
@@ -28,7 +28,7 @@ bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const
         if (a) {
             a->claim = c->claim;
             a->pod = v->pod;
-            c->busy = CS_BUSY_PATCH;
+            c->planned = true;
         }
     }
     return pending;
@@ -42,7 +42,7 @@ bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const
         struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
         struct cs_action *a;
 
-        if (c->busy != CS_IDLE) {
+        if (c->busy != CS_IDLE || c->planned) {
             pending = true; /* it may just be on its way to the Pod */
             continue;
         }
@@ -52,7 +52,7 @@ bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const
         a = cs_plan_add(pl, CS_ACT_HAND_BACK, why);
         a->claim = c->claim;
         a->pod = v->pod;
-        c->busy = CS_BUSY_PATCH;
+        c->planned = true;
     }
     return pending;
 }
@@ -78,6 +78,11 @@ void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char
         a->pod = v->pod;
 }
 
+bool cs_plan_claims_outlast(const struct cs_view_pod *v)
+{
+    return v->pod->keep_claims || (!cs_pod_terminating(v->pod) && !v->specified);
+}
+
 void cs_plan_finished(struct cs_planner *pl)
 {
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
@@ -92,8 +97,7 @@ void cs_plan_finished(struct cs_planner *pl)
             continue;
         if (pl->o->set->spec.disable_pvc_reuse)
             continue; /* nobody waits for its id: it stays (spec §4.7), and its claims with it */
-        if ((!v->specified || v->pod->keep_claims) &&
-            cs_plan_hand_back(pl, v, "its Pod has finished and they outlast it"))
+        if (cs_plan_claims_outlast(v) && cs_plan_hand_back(pl, v, "its Pod has finished and they outlast it"))
             continue;
         /* The claims stay the set's: the next Pod takes id and claims over (D1). */
         a = cs_plan_add_destructive(pl, CS_ACT_DELETE_POD, "it has finished and holds id and claims");

@@ -64,6 +64,11 @@ static int64_t fx_number(const char *row, const char *key, int64_t otherwise)
 
 void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmpl)
 {
+    fx_revision_with(f, name, number, tmpl, NULL);
+}
+
+void fx_revision_with(struct fx *f, const char *name, int64_t number, const char *tmpl, const char *recorded)
+{
     cs_autojdoc doc = {0};
     cs_autojdoc data = {0};
     struct cs_error err = CS_ERROR_INIT;
@@ -72,10 +77,12 @@ void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmp
     char *text =
         cs_xasprintf("{'apiVersion':'apps/v1','kind':'ControllerRevision','metadata':{'name':'%s','namespace':'ns',"
                      "'uid':'r-%s','resourceVersion':'%d','labels':{'controller.kubernetes.io/hash':'x'},"
+                     "'annotations':{%s%s%s},"
                      "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web',"
                      "'uid':'u1','controller':true}]},'revision':%d,"
                      "'data':{'spec':{'template':{'$patch':'replace',%s}}}",
-            name, name, 10 + (int)i, (int)number, tmpl + 1);
+            name, name, 10 + (int)i, recorded ? "'" CS_ANNO_CLAIM_TEMPLATES "':'" : "", recorded ? recorded : "",
+            recorded ? "'" : "", (int)number, tmpl + 1);
 
     fx_parse(f, text, &doc);
     f->revs[i] = cs_revision_decode(f->pool, cs_jdoc_root(&doc), &err);

@@ -54,6 +54,8 @@ struct fx {
     FX_TEMPLATE("'image':'nginx:1','env':[{'name':'A','value':'b'}]") /* not reachable in place from FX_OLD */
 
 void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmpl);
+/* One that records claim templates; in recorded, \\' stands for a quote. NULL: none. */
+void fx_revision_with(struct fx *f, const char *name, int64_t number, const char *tmpl, const char *recorded);
 /* spec: members of the spec besides selector and template. tmpl: the live template. */
 void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status);
 void fx_empty(struct fx *f);
