@@ -144,6 +144,18 @@ static void finish(struct cs_ops *op)
         cs_run_wake(r);
 }
 
+/* The Pod that the claim was made for is there already: it had lost one. */
+static bool pod_known(const struct cs_ops *op)
+{
+    const struct cs_set_entry *se = cs_store_set(&op->c->store, op->set_uid);
+    const struct cs_entry *e = NULL;
+    char name[CS_NAME_SIZE];
+
+    if (se && se->set && cs_pod_name(se->set->meta.name, op->id, name))
+        e = cs_store_find(&op->c->store, CS_K_POD, op->ns, name);
+    return e && e->obj;
+}
+
 static void settle(struct cs_ops *op)
 {
     struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
@@ -151,7 +163,7 @@ static void settle(struct cs_ops *op)
     if (!e)
         return;
     /* However its creation was learnt of: it is no claim that a Pod has left behind. */
-    if (op->action == CS_ACT_CREATE_CLAIM && e->obj && e->set && cs_streq(e->set->uid, op->set_uid))
+    if (op->action == CS_ACT_CREATE_CLAIM && e->obj && e->set && cs_streq(e->set->uid, op->set_uid) && !pod_known(op))
         cs_set_made_add(&op->c->store, e->set, op->id);
     cs_store_settle(&op->c->store, e);
 }
@@ -291,7 +303,7 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         window_success(r);
     if (r && !read && !op->status)
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
-    if (r && op->action == CS_ACT_CREATE_CLAIM)
+    if (r && op->action == CS_ACT_CREATE_CLAIM && !pod_known(op))
         cs_set_absent_add(&c->store, r->se, op->id, op->asked); /* a new id: no Pod can have it yet */
     if (r && op->action == CS_ACT_CONFIRM_ABSENT)
         on_present(r, op);

@@ -114,6 +114,53 @@ static void claims_of_pods(struct cs_planner *pl)
     }
 }
 
+/* ---- Pods without a claim ---- */
+
+static bool has_claim(const struct cs_planner *pl, const struct cs_view_pod *v, const char *name)
+{
+    for (uint32_t k = 0; k < v->claim_n; k++)
+        if (cs_streq(pl->o->claims[v->claim_at + k].name, name))
+            return true;
+    return false;
+}
+
+static void mend_from(struct cs_planner *pl, const struct cs_view_pod *v, const struct cs_vcts *vcts)
+{
+    for (uint32_t t = 0; t < vcts->n; t++) {
+        char name[CS_NAME_SIZE];
+        bool mounts = false;
+        struct cs_action *a;
+
+        if (!cs_claim_name(vcts->names[t], pl->o->set->meta.name, v->id, name) || has_claim(pl, v, name))
+            continue;
+        for (uint32_t i = 0; i < v->pod->n_claims && !mounts; i++)
+            mounts = strcmp(v->pod->claims[i], name) == 0;
+        if (!mounts)
+            continue;
+        a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, "its Pod waits for it");
+        a->vct = vcts->names[t];
+        a->vcts = *vcts;
+        memcpy(a->name, name, sizeof(name));
+        memcpy(a->id, v->id, CS_ID_SIZE);
+    }
+}
+
+/*
+ * A create that landed late (D12), after the claims of its id had gone, or a user who deleted a claim: such a Pod would never be
+ * scheduled. One that has a node has had its claims.
+ */
+static void mend(struct cs_planner *pl, const struct cs_view_pod *v)
+{
+    const struct cs_view_revision *rev = cs_plan_revision_of(pl, v->revision);
+    const struct cs_vcts live = cs_plan_live_vcts(pl);
+    const struct cs_vcts recorded = {
+        rev ? rev->rev->vcts_raw : "", rev ? rev->rev->vct_names : NULL, rev ? rev->rev->n_vcts : 0};
+
+    if (!v->ours || !v->pod || !v->id || v->busy != CS_IDLE || v->pod->node || v->specified || v->chosen || v->doomed)
+        return;
+    mend_from(pl, v, recorded.n > 0 && !v->is_new ? &recorded : &live);
+}
+
 /* ---- claims without a Pod, with disablePVCReuse (spec §4.6) ---- */
 
 static void ask_for_pod(struct cs_planner *pl, const char *id)
@@ -252,6 +299,8 @@ void cs_plan_claims(struct cs_planner *pl)
     struct cs_observation *o = pl->o;
 
     claims_of_pods(pl);
+    for (uint32_t i = 0; i < o->n_pods && pl->p->n < CS_PLAN_ENOUGH; i++)
+        mend(pl, &o->pods[i]);
     if (reuse_off(pl))
         free_claims(pl);
     for (uint32_t i = 0; o->set->expand_claims && i < o->n_claims && pl->p->n < CS_PLAN_ENOUGH; i++)

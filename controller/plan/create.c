@@ -202,6 +202,9 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
 
     if (!cs_pod_name(set->meta.name, id, name) || claims_busy(pl->o, id))
         return;
+    /* podsToDelete still has the name of a Pod that is gone: its successor waits for the strike, or it would go with its claims. */
+    if (cs_plan_listed_for_delete(&set->spec, name))
+        return;
     if (takeover && !absent_confirmed(pl->o, id)) {
         a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, "its id is about to be taken over");
         memcpy(a->name, name, sizeof(name));

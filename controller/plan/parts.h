@@ -134,6 +134,7 @@ bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const
 /* What an inactive Pod still owns of claims comes back to the set, when claims are taken over: nothing asked for their deletion. */
 bool cs_plan_claims_outlast(const struct cs_view_pod *v);
 bool cs_texts_have(const char **sorted, uint32_t n, const char *text);
+bool cs_plan_listed_for_delete(const struct cs_cloneset_spec *s, const char *name); /* podsToDelete */
 bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id);
 void cs_plan_claim_templates(struct cs_planner *pl); /* U-09: old_vcts, old_lacks */
 struct cs_vcts cs_plan_live_vcts(const struct cs_planner *pl);

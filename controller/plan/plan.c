@@ -208,7 +208,7 @@ bool cs_plan_claim_is_pods(const struct cs_view_claim *c, const struct cs_pod *p
     return owner && p && c->claim->meta.deleted_ms == 0 && cs_streq(owner->uid, p->meta.uid);
 }
 
-static bool listed_for_delete(const struct cs_cloneset_spec *s, const char *name)
+bool cs_plan_listed_for_delete(const struct cs_cloneset_spec *s, const char *name)
 {
     for (uint32_t i = 0; i < s->n_pods_to_delete; i++)
         if (cs_streq(s->pods_to_delete[i], name))
@@ -274,7 +274,7 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
     claim_pod(pl, v);
     v->is_new = cs_revision_same(v->revision, pl->update->rev->meta.name);
     v->marked = p && p->specified_delete && p->recreate_for;
-    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(s, v->name);
+    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || cs_plan_listed_for_delete(s, v->name);
     v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
     v->ready = p && cs_pod_available(p, 0, pl->o->now_ms);
     v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
@@ -282,7 +282,7 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
         cs_plan_requeue_at(pl, cs_pod_available_at_ms(p, s->min_ready_s));
     /* D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. */
     if (v->ours && v->marked && (v->is_new || s->type == CS_UPDATE_INPLACE_ONLY) && v->busy != CS_BUSY_DELETE) {
-        v->specified = listed_for_delete(s, v->name);
+        v->specified = cs_plan_listed_for_delete(s, v->name);
         v->marked = false;
         if (v->busy == CS_IDLE) {
             cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = p;

@@ -124,6 +124,27 @@ static void spec_4_6_the_flag_may_be_turned_at_any_time(void **state)
     FX_RUN(rows);
 }
 
+static void d12_a_pod_whose_claim_is_no_more_gets_one(void **state)
+{
+    static const struct fx_row rows[] = {
+        {"it was created late, and its claim has gone meanwhile", "'replicas':1," FX_VCT,
+            "bbbbb new pending nodeless claims", "", "create-claim bbbbb"},
+        {"the same with nothing to be taken over", IDLE(1), "bbbbb new pending nodeless claims", "",
+            "create-claim bbbbb"},
+        {"its claim is there", "'replicas':1," FX_VCT, "bbbbb new pending nodeless claims", "bbbbb", ""},
+        {"its claim is on its way out: later", "'replicas':1," FX_VCT, "bbbbb new pending nodeless claims",
+            "bbbbb terminating", ""},
+        {"it has a node, so it has had its claim", "'replicas':1," FX_VCT, "bbbbb new ready claims", "", ""},
+        {"it mounts none", "'replicas':1," FX_VCT, "bbbbb new pending nodeless", "", ""},
+        {"of a template that is no more", "'replicas':1", "bbbbb new pending nodeless claims", "", ""},
+        {"it is about to go", "'replicas':0," FX_VCT, "bbbbb new pending nodeless claims", "", "delete-pod bbbbb"},
+        {"it is not ours", "'replicas':0," FX_VCT, "bbbbb new pending nodeless stranger claims", "", ""},
+    };
+
+    (void)state;
+    FX_RUN(rows);
+}
+
 /* ---- whose claim it is ---- */
 
 static void u08_a_claim_on_its_way_out_is_never_reused(void **state)
@@ -363,6 +384,7 @@ int main(void)
         cmocka_unit_test(spec_4_6_with_reuse_off_ids_are_fresh),
         cmocka_unit_test(d2_d5_nothing_is_cleaned_up_on_an_old_view),
         cmocka_unit_test(spec_4_6_the_flag_may_be_turned_at_any_time),
+        cmocka_unit_test(d12_a_pod_whose_claim_is_no_more_gets_one),
         cmocka_unit_test(u08_a_claim_on_its_way_out_is_never_reused),
         cmocka_unit_test(d4_two_pods_with_an_id_leave_its_claims_alone),
         cmocka_unit_test(d4_a_claim_that_another_pod_mounts_is_not_cleaned_up),

@@ -251,6 +251,18 @@ static void d16_vanished_names_are_struck_and_told(void **state)
     fx_done(&f);
 }
 
+static void d16_a_name_comes_back_after_it_was_struck(void **state)
+{
+    static const struct fx_row rows[] = {
+        {"its Pod is gone and the list still has it",
+            "'replicas':1,'scaleStrategy':{'podsToDelete':['web-bbbbb']}," FX_VCT, "", "bbbbb", "strike"},
+        {"the list is empty", "'replicas':1," FX_VCT, "", "bbbbb", "confirm-absent bbbbb"},
+    };
+
+    (void)state;
+    FX_RUN(rows);
+}
+
 static void spec_4_3_revisions(void **state)
 {
     struct fx f;
@@ -486,6 +498,7 @@ int main(void)
         cmocka_unit_test(d7_the_same_view_chooses_the_same_names),
         cmocka_unit_test(d2_destructive_steps_wait_for_a_fresh_set),
         cmocka_unit_test(d16_vanished_names_are_struck_and_told),
+        cmocka_unit_test(d16_a_name_comes_back_after_it_was_struck),
         cmocka_unit_test(spec_4_3_revisions),
         cmocka_unit_test(spec_4_3_history_is_cut),
         cmocka_unit_test(no_plan_breaks_its_limits),
