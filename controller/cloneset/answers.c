@@ -324,6 +324,18 @@ static void note_error(struct cs_set_run *r, const struct cs_ops *op, const stru
     r->window_ok = 0;
 }
 
+/* The set's object of that name lacks the id or has another one: nothing finds it by its id, so it is of no use here (D4, D6). */
+static bool lacks_id(struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+    const char *id = NULL;
+
+    if (!e || !e->obj || (op->kind != CS_K_POD && op->kind != CS_K_CLAIM))
+        return false;
+    id = op->kind == CS_K_POD ? ((const struct cs_pod *)e->obj)->id : ((const struct cs_claim *)e->obj)->id;
+    return !cs_streq(id, op->id);
+}
+
 /* The name is taken: by our own create that was in doubt, by a view that lags, or by somebody else. */
 static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
 {
@@ -339,6 +351,7 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     cs_json_foreach (o, cs_json_at(obj, "metadata", "ownerReferences", NULL)) {
         ours = ours || cs_json_str_is(cs_json_get(o, "uid"), op->set_uid);
     }
+    ours = ours && !lacks_id(op);
     if (r && op->action == CS_ACT_CREATE_REVISION) {
         struct cs_entry *e = cs_op_entry(op);
 
@@ -348,7 +361,9 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     } else if (r && !ours) {
         block(r, op, cs_op_entry(op));
         cs_run_eventf(c, r, true, "FailedCreate",
-            "failed to create %s %s: an object of that name exists and is not of this CloneSet; another id is used",
+            "failed to create %s %s: an object of that name exists and is not of this CloneSet, or lacks its instance "
+            "id; "
+            "another id is used",
             op->kind == CS_K_POD ? "pod" : "pvc", op->name);
     }
     settle(op);

@@ -151,14 +151,15 @@ static void mend_from(struct cs_planner *pl, const struct cs_view_pod *v, const 
  */
 static void mend(struct cs_planner *pl, const struct cs_view_pod *v)
 {
-    const struct cs_view_revision *rev = cs_plan_revision_of(pl, v->revision);
-    const struct cs_vcts live = cs_plan_live_vcts(pl);
-    const struct cs_vcts recorded = {
-        rev ? rev->rev->vcts_raw : "", rev ? rev->rev->vct_names : NULL, rev ? rev->rev->n_vcts : 0};
+    const struct cs_view_revision *rev;
+    struct cs_vcts vcts = cs_plan_live_vcts(pl);
 
     if (!v->ours || !v->pod || !v->id || v->busy != CS_IDLE || v->pod->node || v->specified || v->chosen || v->doomed)
         return;
-    mend_from(pl, v, recorded.n > 0 && !v->is_new ? &recorded : &live);
+    rev = v->is_new ? NULL : cs_plan_revision_of(pl, v->revision);
+    if (rev && rev->rev->n_vcts > 0)
+        vcts = (struct cs_vcts){rev->rev->vcts_raw, rev->rev->vct_names, rev->rev->n_vcts};
+    mend_from(pl, v, &vcts);
 }
 
 /* ---- claims without a Pod, with disablePVCReuse (spec §4.6) ---- */
