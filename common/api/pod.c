@@ -259,6 +259,7 @@ static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_
     p->revision = cs_intern_ref(pool, cs_pairs_get(labels, CS_LABEL_REVISION));
     p->has_template_hash = cs_pairs_has(labels, CS_LABEL_TEMPLATE_HASH);
     p->specified_delete = cs_pairs_has(labels, CS_LABEL_SPECIFIED_DELETE);
+    p->keep_claims = cs_pairs_has(labels, CS_LABEL_KEEP_CLAIMS);
     p->state = lifecycle_of(cs_pairs_get(labels, CS_LABEL_LIFECYCLE_STATE));
 
     p->deletion_cost = deletion_cost_of(cs_json_get(annos, CS_ANNO_DELETION_COST));

@@ -71,6 +71,7 @@ struct cs_pod {
     enum cs_lifecycle state : 4;
     bool has_template_hash : 1; /* label pod-template-hash exists */
     bool specified_delete : 1; /* label exists */
+    bool keep_claims : 1; /* label CS_LABEL_KEEP_CLAIMS exists */
     bool old_state_key : 1, old_grace_key : 1; /* the old keys exist: writers remove them */
     bool has_inplace_gate : 1, has_kruise_gate : 1; /* spec.readinessGates */
     int32_t deletion_cost; /* spec §5.6 rule 5 */

@@ -31,6 +31,7 @@ struct cs_controller_options {
     void *ctx;
 };
 
+#define CS_DOUBT_MS 60000
 #define CS_MAX_INFLIGHT 16 /* design §3, prototype-facts §1 */
 
 /* What the reconciler keeps about one set while it runs; gone after a restart. */
@@ -66,6 +67,11 @@ struct cs_controller {
         enum cs_kind kind;
     } kinds[CS_K_COUNT];
     unsigned inflight;
+    /*
+     * Until then (of the loop) a create may land that this process does not know of or gave up: a server is done with a request
+     * after at most a minute (--request-timeout). Free claims are left alone that long.
+     */
+    int64_t doubt_until_ms;
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */

@@ -253,6 +253,7 @@ static void maybe_activate(struct cs_controller *c)
     if (!c->deciding || c->active || !cs_controller_synced(c))
         return;
     c->active = true;
+    c->doubt_until_ms = cs_loop_now_ms(c->o.loop) + CS_DOUBT_MS;
     cs_log_info(c->o.log, "caches are synced: deciding from now on");
     wake_all(c);
 }

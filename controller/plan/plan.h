@@ -14,6 +14,13 @@
 #include "common/cloneset/names.h"
 #include "common/cloneset/template.h"
 
+/* Claim templates, borrowed: the live ones, or those that a revision recorded (U-09). */
+struct cs_vcts {
+    const char *raw; /* a JSON array */
+    const char *const *names;
+    uint32_t n;
+};
+
 /* A request under way on an object. */
 enum cs_busy { CS_IDLE, CS_BUSY_CREATE, CS_BUSY_PATCH, CS_BUSY_DELETE, CS_BUSY_READ };
 
@@ -42,6 +49,10 @@ struct cs_view_claim {
     const char *id;
     enum cs_busy busy;
     bool foreign; /* exists under a name of ours but is not ours (D4): left alone */
+    bool made; /* made by us for a Pod to come; no Pod of its id was seen since */
+    bool pod_absent; /* a read just sent, after this version of it was seen, found no Pod of its id (D5d, D6) */
+    const char *refused; /* the request that the server would not let it grow to; NULL: none */
+    bool planned; /* filled by the planner: this pass writes it */
 };
 
 struct cs_view_revision {
@@ -62,8 +73,9 @@ struct cs_observation {
     const struct cs_jtree *norm; /* normal form of the live template */
     uint64_t digest;
     bool revision_busy; /* a write of a revision is under way */
-    const char *const *absent; /* ids of which the server said that no Pod has them (D6), sorted */
+    const char **absent; /* ids of which the server said that no Pod has them (D6), sorted */
     uint32_t n_absent;
+    int64_t reap_from_ms; /* before that a create of somebody who decided earlier may land: no free claim is deleted */
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
     const struct cs_gates *gates; /* never NULL */
@@ -108,6 +120,8 @@ struct cs_action {
     const struct cs_revision *revision; /* of the Pod to create, target of an update, revision to write */
     const struct cs_revision *from; /* in place: the revision the Pod carries */
     const char *vct; /* CREATE_CLAIM: claim template's name */
+    struct cs_vcts vcts; /* CREATE_CLAIM, CREATE_POD: what it is made from */
+    const char *request; /* EXPAND_CLAIM: the storage to ask for */
     char name[CS_NAME_SIZE]; /* CREATE_*, CONFIRM_ABSENT: the object's name */
     char id[CS_ID_SIZE];
     bool gate_true; /* REFRESH: write the condition True */

@@ -17,6 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 # pylint: disable=wrong-import-position
 import admission  # noqa: E402
 import certificates  # noqa: E402
+import claims  # noqa: E402
 import controller  # noqa: E402
 import faulty  # noqa: E402
 import kube  # noqa: E402
@@ -26,7 +27,7 @@ from bed import Bed  # noqa: E402
 from harness import Suite, check, end_on_signals, progress  # noqa: E402
 
 # Faults at every request take minutes and a quiet machine: FAULTS=1, not yet a part of `make test`.
-GROUPS = [admission, certificates, controller, lifecycle] + ([faulty] if os.environ.get("FAULTS") else [])
+GROUPS = [admission, certificates, claims, controller, lifecycle] + ([faulty] if os.environ.get("FAULTS") else [])
 
 
 def rights(bed):

@@ -42,7 +42,8 @@ static void test_a_bare_pod(void **state)
     assert_null(p->id);
     assert_null(p->revision);
     assert_null(p->inplace_state);
-    assert_false(p->specified_delete || p->has_template_hash || p->has_inplace_gate || p->has_kruise_gate);
+    assert_false(
+        p->specified_delete || p->keep_claims || p->has_template_hash || p->has_inplace_gate || p->has_kruise_gate);
     assert_int_equal(p->ready.status, CS_COND_ABSENT);
     assert_int_equal(p->ready.index, -1);
     assert_int_equal(p->scheduled.index, -1);
@@ -80,6 +81,28 @@ static const struct {
     {"7", 0},
     {"null", 0},
 };
+
+static void u12_the_label_counts_by_presence(void **state)
+{
+    static const char *const values[] = {"\"true\"", "\"\"", "\"false\""};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(values); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+
+        cs_strbuf_addf(&text,
+            "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\",\"resourceVersion\":\"1\",\"labels\":{"
+            "\"apps.kruise.io/keep-pvc-for-deletion\":%s}}}",
+            values[i]);
+        struct cs_pod *p = cs_pod_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
+        assert_non_null(p);
+        assert_true(p->keep_claims);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
 
 static void test_deletion_cost(void **state)
 {
@@ -548,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_bare_pod),
+        cmocka_unit_test(u12_the_label_counts_by_presence),
         cmocka_unit_test(test_deletion_cost),
         cmocka_unit_test(test_lifecycle_states_both_ways),
         cmocka_unit_test(test_phases),
