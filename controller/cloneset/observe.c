@@ -31,7 +31,7 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
         v->name = p ? p->meta.name : strchr(e->key, '/') + 1;
         v->id = p ? p->id : e->id;
         v->revision = p ? p->revision : e->revision;
-        if (p && cs_pod_terminating(p))
+        if (p && (cs_pod_terminating(p) || p->ready.status != CS_COND_TRUE))
             v->node_lost = node_lost(c, p->node);
         o->n_pods++;
     }
@@ -142,6 +142,10 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     o.set_busy = r->set_busy;
     o.absent = r->se->absent;
     o.n_absent = r->se->n_absent;
+    o.trouble = (struct cs_trouble){.scale_error = r->scale_error,
+        .update_error = r->update_error,
+        .violations = r->se->violations,
+        .inflight = r->inflight};
     o.now_ms = cs_clock_wall_ms(c->o.clock);
     o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&
                   cs_loop_now_ms(c->o.loop) < r->fresh_until_ms;

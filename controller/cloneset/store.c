@@ -9,7 +9,11 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
+#include "common/base/strbuf.h"
 #include "common/cloneset/defaults.h"
+#include "common/cloneset/validate.h"
+
+#define VIOLATIONS_MAX 900 /* the message of an event holds 1024 bytes */
 
 const struct cs_gvr *cs_kind_gvr(enum cs_kind k)
 {
@@ -87,6 +91,7 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     free(se->absent);
     free(se->blocked);
     cs_jtree_free(se->norm);
+    free(se->violations);
     free(se->uid);
     free(se);
 }
@@ -308,12 +313,41 @@ static uint64_t template_digest(const char *raw, bool is_revision, struct cs_jtr
     return cs_template_digest(*ret_norm);
 }
 
-static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset *set)
+/* As many as fit an event; the rest is counted. */
+static char *violations_text(const struct cs_texts *found)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (size_t i = 0; i < found->n; i++) {
+        if (i > 0 && out.len + strlen(found->items[i]) > VIOLATIONS_MAX) {
+            cs_strbuf_addf(&out, "; and %zu more", found->n - i);
+            break;
+        }
+        cs_strbuf_addf(&out, "%s%.*s", i > 0 ? "; " : "", VIOLATIONS_MAX, found->items[i]);
+    }
+    return cs_strbuf_take(&out, NULL);
+}
+
+/* design §2: the controller validates again. Once per generation: a status does not change what is asked for. */
+static void validate(struct cs_set_entry *se, struct cs_json obj, int64_t generation)
+{
+    struct cs_texts found = {0};
+
+    if (se->validated == generation && generation != 0)
+        return;
+    se->validated = generation;
+    free(se->violations);
+    cs_validate_cloneset(obj, &found);
+    se->violations = found.n > 0 ? violations_text(&found) : NULL;
+    cs_texts_done(&found);
+}
+
+static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset *set)
 {
     struct cs_set_entry *se = need_set(s, set->meta.uid);
     bool same = se->set && strcmp(se->set->template_raw, set->template_raw) == 0;
 
-    (void)e;
+    validate(se, obj, set->meta.generation);
     if (!same || !se->norm)
         se->digest = template_digest(set->template_raw, false, &se->norm);
     se->set = set;
@@ -321,7 +355,7 @@ static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset
 }
 
 /* Puts a decoded object into its entry. */
-static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta)
+static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta, struct cs_json json)
 {
     struct cs_set_entry *owner = NULL;
 
@@ -329,7 +363,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         struct cs_cloneset *old = e->obj;
         struct cs_set_entry *old_se = old ? cs_store_set(s, old->meta.uid) : NULL;
 
-        adopt_set(s, e, obj);
+        adopt_set(s, json, obj);
         e->obj = NULL;
         if (old_se && old_se->set == old) {
             old_se->set = NULL; /* same name, another uid */
@@ -374,7 +408,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         drop_decoded(s, k, x);
         return true;
     }
-    put(s, e, x, meta);
+    put(s, e, x, meta, obj);
     return true;
 }
 

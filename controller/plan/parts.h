@@ -20,6 +20,7 @@ struct cs_counts {
 struct cs_limits {
     int32_t n; /* replicas */
     int32_t partition; /* P */
+    bool bad_partition; /* unparsable: P counts as 0 */
     int32_t surge; /* S */
     int32_t unavailable; /* U, rounded as §5.2 says */
     int32_t scale_cap; /* C, or INT32_MAX: unlimited */
@@ -99,6 +100,7 @@ struct cs_planner {
     bool need_fresh; /* something destructive was wanted and the set was not fresh */
     bool scaled; /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
     bool has_claims; /* the set has claim templates */
+    char not_in_place[128]; /* InPlaceOnly cannot: the path of the template, for the status */
 };
 
 struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why);
@@ -118,6 +120,10 @@ void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
 void cs_plan_strike(struct cs_planner *pl);
 void cs_plan_status(struct cs_planner *pl);
+void cs_plan_conditions(struct cs_planner *pl); /* last: it looks at what the others have planned */
+void cs_plan_refused(struct cs_planner *pl, const char *why); /* the status when nothing can be done for the set */
+/* What failed before has been overcome: nothing is left to do, and nothing is under way. */
+bool cs_plan_idle(const struct cs_planner *pl);
 const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, const char *revision);
 /* Deletes a Pod: hands its claims over first (D3), the Pod itself once they are. */
 void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char *why);

@@ -387,5 +387,9 @@ bool sim_converged(struct sim *s, char *ret_why, size_t size)
         return no(ret_why, size, "status/observedGeneration", SIM_SET);
     if (!cs_streq(sim_str(set->t, "status/currentRevision"), sim_str(set->t, "status/updateRevision")))
         return no(ret_why, size, "status/currentRevision", SIM_SET);
+    /* kstatus: Current (docs/status.md) */
+    if (!cs_streq(sim_condition(set->t, "Ready"), "True") || !cs_streq(sim_condition(set->t, "Reconciling"), "False") ||
+        !cs_streq(sim_condition(set->t, "Stalled"), "False"))
+        return no(ret_why, size, "is not Ready, Reconciling or Stalled", SIM_SET);
     return true;
 }

@@ -5,6 +5,8 @@
  *
  *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"
  *
+ *   "eeeee new pending waiting:ErrImagePull"   "fffff new pending nodeless unschedulable"   "ggggg old ready hold" (label hold=yes)
+ *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. A claim's row: "bbbbb", "bbbbb pod"
  * (handed over to its Pod), "bbbbb foreign", "bbbbb busy". Include after cmocka.h.
  */
