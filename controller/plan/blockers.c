@@ -12,10 +12,10 @@
 enum wait {
     WAIT_NOTHING,
     WAIT_GOING, /* it is about to be deleted */
+    WAIT_HELD, /* it may not be deleted yet: mostly because of another that is worse off */
     WAIT_MIN_READY,
     WAIT_STARTING,
     WAIT_VACANCY, /* it is Terminating, and its replacement gets its claims (D1) */
-    WAIT_HELD, /* it may not be deleted yet */
     WAIT_HOOK,
     WAIT_NODE,
     WAIT_UNSCHEDULABLE,
@@ -130,6 +130,11 @@ static bool holds_vacancy(const struct cs_planner *pl, const struct cs_view_pod 
     return false;
 }
 
+bool cs_deletion_held(const struct cs_view_pod *v)
+{
+    return v->doomed && !v->chosen && v->ready && v->busy != CS_BUSY_DELETE;
+}
+
 static enum wait wait_of(const struct cs_planner *pl, const struct cs_view_pod *v)
 {
     const struct cs_pod *p = v->pod;
@@ -139,7 +144,7 @@ static enum wait wait_of(const struct cs_planner *pl, const struct cs_view_pod *
     if (v->pre_delete)
         return waits_at_hook(&pl->o->set->spec, p, NULL) ? WAIT_HOOK : WAIT_GOING;
     if (v->specified || v->doomed)
-        return v->doomed && !v->chosen && v->ready ? WAIT_HELD : WAIT_GOING;
+        return cs_deletion_held(v) ? WAIT_HELD : WAIT_GOING;
     if (v->available)
         return WAIT_NOTHING;
     if (v->node_lost)

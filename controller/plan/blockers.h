@@ -15,6 +15,9 @@
  */
 const char *cs_blocking_pod(const struct cs_planner *pl, struct cs_strbuf *out);
 
+/* To be deleted, and not yet allowed to (deleteReadyLimit, spec §5.2). */
+bool cs_deletion_held(const struct cs_view_pod *v);
+
 /* Copies a text as one line that fits `size` bytes with its NUL: blanks for control characters, "…" where it is cut. */
 void cs_one_line(char *ret, size_t size, const char *text);
 

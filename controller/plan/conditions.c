@@ -223,10 +223,16 @@ static void tell_effects(const struct cs_planner *pl, struct cs_strbuf *text)
     const struct cs_numbers *d = &pl->numbers;
     int32_t missing = pl->limits.n - pl->p->status.replicas;
     int32_t due = updates_due(pl);
+    int32_t held = 0;
+
+    for (uint32_t i = 0; i < pl->o->n_pods; i++)
+        held += pl->o->pods[i].ours && cs_deletion_held(&pl->o->pods[i]);
 
     if (d->scale_up > d->scale_up_limit)
         cs_strbuf_addf(text, "; Pods not created yet because of scaleStrategy.maxUnavailable: %d",
             d->scale_up - d->scale_up_limit);
+    if (held > 0)
+        cs_strbuf_addf(text, "; deletions that wait for updateStrategy.maxUnavailable: %d", held);
     if (due > 0 && d->update_max_unavailable <= 0 && missing > 0)
         cs_strbuf_addf(text, "; updates that wait for the missing Pods (%d): %d", missing, due);
     else if (due > 0 && pl->p->status.replicas - pl->p->status.available >= d->update_max_unavailable)

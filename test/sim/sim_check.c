@@ -264,10 +264,27 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
     }
 }
 
+/* kstatus looks at the first that is True: never two, and never none (docs/status.md). */
+static void check_verdict(struct sim *s, const struct cs_jtree *set)
+{
+    const char *const of[] = {
+        sim_condition(set, "Ready"), sim_condition(set, "Reconciling"), sim_condition(set, "Stalled")};
+    int n = 0;
+
+    if (sim_int(set, "status/observedGeneration", 0) == 0)
+        return; /* a strike before the first status */
+    for (size_t i = 0; i < CS_ARRAY_LEN(of); i++)
+        n += cs_streq(of[i], "True");
+    if (n != 1)
+        sim_fail(s, "of Ready, Reconciling and Stalled %d are True", n);
+}
+
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
 {
     if (o->kind == CS_K_SET)
         take_limits(s, after);
+    if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
+        check_verdict(s, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)

@@ -126,7 +126,12 @@ static void u_40_the_pod_that_holds_it_up_and_why(void **state)
             "InProgress PodsTerminating: Pod web-ccccc is being deleted"},
         {"asked to go, but too few are available", "'replicas':3",
             "bbbbb new ready specified; ccccc new unready; ddddd new ready", "", {0},
-            "InProgress DeletionLimited: Pod web-bbbbb is to be deleted as soon as maxUnavailable allows it"},
+            "InProgress PodsStarting: Pod web-ccccc is not Ready; deletions that wait for "
+            "updateStrategy.maxUnavailable: 1"},
+        {"asked to go, and nothing may ever be unavailable", "'replicas':1," UPDATE("'maxUnavailable':0"),
+            "bbbbb new ready specified", "", {0},
+            "InProgress DeletionLimited: Pod web-bbbbb is to be deleted as soon as maxUnavailable allows it; deletions "
+            "that wait for updateStrategy.maxUnavailable: 1"},
         {"its replacement waits for its claims (D1)", "'replicas':1," FX_VCT, "bbbbb new ready terminating claims",
             "bbbbb", {0},
             "InProgress WaitingForClaims: Pod web-bbbbb is Terminating; its replacement waits for its id and claims"},
