@@ -246,14 +246,16 @@ static void test_held_up(void **state)
         {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"SchedulingGated\","
          "\"message\":\"gated\"}]",
             "SchedulingGated: gated"},
-        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]", "Unschedulable"},
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]",
+            "Unschedulable"},
         {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"message\":\"m\"}]", "m"},
         {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":7,\"message\":{}}]", NULL},
         {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"True\",\"message\":\"m\"}]", NULL},
         {"\"initContainerStatuses\":[{\"name\":\"a\",\"state\":{\"terminated\":{}}},{\"name\":\"b\",\"state\":{"
          "\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]",
             "init container b: CrashLoopBackOff"},
-        {"\"initContainerStatuses\":[{\"name\":\"a\",\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}},{\"name\":7,"
+        {"\"initContainerStatuses\":[{\"name\":\"a\",\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}},{"
+         "\"name\":7,"
          "\"state\":{\"waiting\":{\"reason\":\"x\"}}},7,{\"name\":\"c\",\"state\":{\"waiting\":{\"reason\":7}}}]",
             NULL},
     };

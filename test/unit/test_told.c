@@ -158,6 +158,23 @@ static void a_quota_is_told_as_long_as_it_holds_up_creation(void **state)
     bed_done(&b);
 }
 
+static void a_failure_is_over_with_the_next_success(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 3);
+    answer_revision(&b);
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 403, FORBIDDEN);
+    step(&b, 20);
+    assert_non_null(strstr(run_of(&b)->scale_error, "quota"));
+    struct rt_request *q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *pod = created(&b, q, "p1");
+    rt_answer(q, 201, pod);
+    assert_string_equal(run_of(&b)->scale_error, ""); /* two are still to be created */
+    bed_done(&b);
+}
+
 /* Argo CD's script takes "0 of 0 Pods are available" for health, and acts on it. */
 static void a_new_set_has_a_status_when_its_first_pod_is_there(void **state)
 {
@@ -215,6 +232,7 @@ int main(void)
         cmocka_unit_test(all_notes_of_a_pass_are_told_once),
         cmocka_unit_test(u_16_a_conflict_is_no_failure),
         cmocka_unit_test(a_quota_is_told_as_long_as_it_holds_up_creation),
+        cmocka_unit_test(a_failure_is_over_with_the_next_success),
         cmocka_unit_test(a_new_set_has_a_status_when_its_first_pod_is_there),
         cmocka_unit_test(but_it_does_not_wait_for_ever),
         cmocka_unit_test(a_quiet_set_writes_nothing),
