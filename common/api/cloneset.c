@@ -404,6 +404,7 @@ static const struct cs_field counter_fields[] = {
 
 static const struct cs_field status_fields[] = {
     CS_FIELD(struct cs_cloneset_status, observed_generation, "observedGeneration", cs_decode_i64),
+    CS_FIELD(struct cs_cloneset_status, terminating_replicas, "terminatingReplicas", cs_decode_i32),
     CS_FIELD(struct cs_cloneset_status, update_revision, "updateRevision", cs_decode_text),
     CS_FIELD(struct cs_cloneset_status, current_revision, "currentRevision", cs_decode_text),
     CS_FIELD(struct cs_cloneset_status, label_selector, "labelSelector", cs_decode_text),

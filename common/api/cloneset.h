@@ -84,7 +84,7 @@ struct cs_cloneset_status {
     bool present;
     int64_t observed_generation;
     int32_t replicas, ready_replicas, available_replicas, updated_replicas, updated_ready_replicas,
-        updated_available_replicas, expected_updated_replicas;
+        updated_available_replicas, expected_updated_replicas, terminating_replicas;
     /* All seven counters are written: explicit zeros are part of the promise (the peer leaves out the last two when 0). */
     bool all_counters_present;
     const char *update_revision, *current_revision, *label_selector;

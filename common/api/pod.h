@@ -57,7 +57,8 @@ struct cs_pod {
     const char *recreate_for; /* annotation CS_ANNO_RECREATE_FOR or NULL */
     const char *inplace_state; /* annotation, raw JSON text, new key before old; or NULL */
     const char *inplace_grace; /* likewise */
-    const char *unschedulable_reason; /* PodScheduled False: its reason, or NULL */
+    /* "Why is it not moving": what the scheduler says (PodScheduled False), or an init container that waits, and why; or NULL */
+    const char *held_up;
     const char *reason; /* status.reason ("Evicted", …) or NULL */
     struct cs_pod_condition ready, containers_ready, inplace_ready, scheduled;
     struct cs_kruise_ready kruise_ready;

@@ -443,11 +443,32 @@ void cs_act(struct cs_controller *c, struct cs_set_run *r, const struct cs_obser
     }
 }
 
+/*
+ * While the first Pods of a new set are being created, their answers a moment away, the status would say "0 of 0 Pods are
+ * available", which tools that look at the counters alone (Argo CD's script) take for health. So it waits for the answers, but
+ * not for long; until then observedGeneration tells everybody that nothing is known yet.
+ */
+static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int64_t now)
+{
+    const struct cs_cloneset *set = r->se->set;
+
+    if (p->status.replicas > 0 || p->status.verdict != CS_VERDICT_IN_PROGRESS || r->creates == 0 || *r->scale_error ||
+        set->status.observed_generation == set->meta.generation) {
+        r->hold_status_until_ms = 0;
+        return false;
+    }
+    if (r->hold_status_until_ms == 0)
+        r->hold_status_until_ms = now + CS_HOLD_STATUS_MS;
+    if (now >= r->hold_status_until_ms)
+        return false;
+    cs_workqueue_add_at(&r->work, r->hold_status_until_ms);
+    return true;
+}
+
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)
 {
     cs_autostrbuf body = CS_STRBUF_INIT;
     int64_t now = cs_loop_now_ms(c->o.loop);
-    int64_t recheck;
     const struct cs_status_input in = {.set = r->se->set,
         .plan = p,
         .collision_count = r->collision_count > r->se->set->status.collision_count ? r->collision_count
@@ -457,7 +478,7 @@ void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct
         .now_ms = cs_clock_wall_ms(c->o.clock)};
     struct cs_ops *op;
 
-    if (r->status_busy || !cs_status_patch(&in, &body, &recheck))
+    if (r->status_busy || hold_status_back(r, p, now) || !cs_status_patch(&in, &body))
         return;
     if (now < r->status_at_ms + 200) {
         cs_workqueue_add_at(&r->work, r->status_at_ms + 200);

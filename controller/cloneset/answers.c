@@ -306,6 +306,9 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         window_success(r);
     if (r && !read && !op->status)
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
+    /* What kept Pods from being created does not any more, though many may be left to create. */
+    if (r && op->action == CS_ACT_CREATE_POD && cs_str_starts(cs_str(r->scale_error), cs_action_name(op->action)))
+        r->scale_error[0] = '\0';
     if (r && op->action == CS_ACT_CREATE_CLAIM && !pod_known(op))
         cs_set_absent_add(&c->store, r->se, op->id, op->asked); /* a new id: no Pod can have it yet */
     if (r && op->action == CS_ACT_CONFIRM_ABSENT)

@@ -33,6 +33,8 @@ struct cs_controller_options {
 
 #define CS_DOUBT_MS 60000
 #define CS_MAX_INFLIGHT 16 /* design §3, prototype-facts §1 */
+#define CS_HOLD_STATUS_MS 2000 /* see cs_status_write */
+#define CS_NOTES_MAX 256 /* of one pass; what is beyond is not told */
 
 /* What the reconciler keeps about one set while it runs; gone after a restart. */
 struct cs_set_run {
@@ -52,8 +54,10 @@ struct cs_set_run {
     int64_t passed_at_ms;
     int32_t collision_count;
     char scale_error[512], update_error[512]; /* last failure, "" since the last success */
-    uint64_t notes[16]; /* keys of notes that were told */
+    uint64_t *notes; /* keys of notes that were told; owned, at most CS_NOTES_MAX */
     unsigned n_notes;
+    int64_t violations_told; /* generation whose broken rules were told by event */
+    int64_t hold_status_until_ms; /* see cs_status_write; 0: nothing is held back */
 };
 
 struct cs_controller {
@@ -114,6 +118,6 @@ struct cs_status_input {
     const char *scale_error, *update_error; /* "" none */
     int64_t now_ms;
 };
-bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out, int64_t *ret_recheck_ms);
+bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out);
 
 #endif

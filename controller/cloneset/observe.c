@@ -39,9 +39,9 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
         v->name = p ? p->meta.name : strchr(e->key, '/') + 1;
         v->id = p ? p->id : e->id;
         v->revision = p ? p->revision : e->revision;
-        if (p && cs_pod_terminating(p))
+        if (p && (cs_pod_terminating(p) || p->ready.status != CS_COND_TRUE))
             v->node_lost = node_lost(c, p);
-        else if (p && o->set->n_topology_keys > 0)
+        if (p && !cs_pod_terminating(p) && o->set->n_topology_keys > 0)
             v->node = node_of(c, p); /* only scale-in among topologies asks (spec §5.6) */
         o->n_pods++;
     }
@@ -176,6 +176,10 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     o.revision_busy = r->revision_busy;
     o.set_busy = r->set_busy;
     observe_absent(r, &o);
+    o.trouble = (struct cs_trouble){.scale_error = r->scale_error,
+        .update_error = r->update_error,
+        .violations = r->se->violations,
+        .inflight = r->inflight};
     o.now_ms = cs_clock_wall_ms(c->o.clock);
     o.reap_from_ms = o.now_ms + c->doubt_until_ms - cs_loop_now_ms(c->o.loop);
     o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&

@@ -9,7 +9,11 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
+#include "common/base/strbuf.h"
 #include "common/cloneset/defaults.h"
+#include "common/cloneset/validate.h"
+
+#define VIOLATIONS_MAX 900 /* the message of an event holds 1024 bytes */
 
 const struct cs_gvr *cs_kind_gvr(enum cs_kind k)
 {
@@ -89,6 +93,7 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     free(se->free_ids);
     free(se->blocked);
     cs_jtree_free(se->norm);
+    free(se->violations);
     free(se->uid);
     free(se);
 }
@@ -321,12 +326,41 @@ static void forget_refusals(struct cs_store *s, struct cs_set_entry *se)
     }
 }
 
-static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset *set)
+/* As many as fit an event; the rest is counted. */
+static char *violations_text(const struct cs_texts *found)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (size_t i = 0; i < found->n; i++) {
+        if (i > 0 && out.len + strlen(found->items[i]) > VIOLATIONS_MAX) {
+            cs_strbuf_addf(&out, "; and %zu more", found->n - i);
+            break;
+        }
+        cs_strbuf_addf(&out, "%s%.*s", i > 0 ? "; " : "", VIOLATIONS_MAX, found->items[i]);
+    }
+    return cs_strbuf_take(&out, NULL);
+}
+
+/* design §2: the controller validates again. Once per generation: a status does not change what is asked for. */
+static void validate(struct cs_set_entry *se, struct cs_json obj, int64_t generation)
+{
+    struct cs_texts found = {0};
+
+    if (se->validated == generation && generation != 0)
+        return;
+    se->validated = generation;
+    free(se->violations);
+    cs_validate_cloneset(obj, &found);
+    se->violations = found.n > 0 ? violations_text(&found) : NULL;
+    cs_texts_done(&found);
+}
+
+static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset *set)
 {
     struct cs_set_entry *se = need_set(s, set->meta.uid);
     bool same = se->set && strcmp(se->set->template_raw, set->template_raw) == 0;
 
-    (void)e;
+    validate(se, obj, set->meta.generation);
     if (se->set && (set->expand_claims != se->set->expand_claims || strcmp(se->set->vcts_raw, set->vcts_raw) != 0))
         forget_refusals(s, se);
     if (!same || !se->norm)
@@ -336,7 +370,7 @@ static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset
 }
 
 /* Puts a decoded object into its entry. */
-static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta)
+static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta, struct cs_json json)
 {
     struct cs_set_entry *owner = NULL;
 
@@ -344,7 +378,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         struct cs_cloneset *old = e->obj;
         struct cs_set_entry *old_se = old ? cs_store_set(s, old->meta.uid) : NULL;
 
-        adopt_set(s, e, obj);
+        adopt_set(s, json, obj);
         e->obj = NULL;
         if (old_se && old_se->set == old) {
             old_se->set = NULL; /* same name, another uid */
@@ -390,7 +424,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         drop_decoded(s, k, x);
         return true;
     }
-    put(s, e, x, meta);
+    put(s, e, x, meta, obj);
     return true;
 }
 

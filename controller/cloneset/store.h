@@ -78,6 +78,8 @@ struct cs_set_entry {
     struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
     struct cs_jtree *norm; /* normal form of the live template; owned */
     uint64_t digest;
+    char *violations; /* the rules of admission that the set breaks, one line; owned; NULL: none */
+    int64_t validated; /* generation that was looked at for them */
     struct cs_set_run *run; /* the reconciler's; NULL until needed */
     struct cs_free_id *free_ids; /* sorted by id; gone when a Pod or no claim of the id is seen any more */
     uint32_t n_free_ids;

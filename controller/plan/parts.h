@@ -20,6 +20,7 @@ struct cs_counts {
 struct cs_limits {
     int32_t n; /* replicas */
     int32_t partition; /* P */
+    bool bad_partition; /* unparsable: P counts as 0 */
     int32_t surge; /* S */
     int32_t unavailable; /* U, rounded as §5.2 says */
     int32_t scale_cap; /* C, or INT32_MAX: unlimited */
@@ -105,6 +106,7 @@ struct cs_planner {
     uint32_t n_pod_ids;
     struct cs_vcts old_vcts; /* what Pods of the current revision are made from, when it is not the update revision */
     const char *old_lacks; /* … or the volume that they would mount and nothing provides: none are made (U-09) */
+    char not_in_place[128]; /* InPlaceOnly cannot: the path of the template, for the status */
 };
 
 struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why);
@@ -124,6 +126,10 @@ void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
 void cs_plan_strike(struct cs_planner *pl);
 void cs_plan_status(struct cs_planner *pl);
+void cs_plan_conditions(struct cs_planner *pl); /* last: it looks at what the others have planned */
+void cs_plan_refused(struct cs_planner *pl, const char *why); /* the status when nothing can be done for the set */
+/* What failed before has been overcome: nothing is left to do, and nothing is under way. */
+bool cs_plan_idle(const struct cs_planner *pl);
 const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, const char *revision);
 /* Deletes a Pod: hands its claims over first (D3), the Pod itself once they are. */
 /* With a Pod that is labelled to leave its claims behind (U-12) it is the other way round. */

@@ -508,8 +508,7 @@ static bool selector_usable(struct cs_planner *pl)
     else if (!cs_selector_matches(&set->spec.selector, &set->template_labels))
         wrong = "spec.selector does not match spec.template.metadata.labels";
     if (wrong)
-        cs_plan_note(
-            pl, true, "InvalidSpec", wrong, "%s: nothing is done for this CloneSet until that is mended", wrong);
+        cs_plan_refused(pl, wrong);
     return !wrong;
 }
 
@@ -536,6 +535,7 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
     cs_plan_status(&pl);
     if (pl.need_fresh)
         (void)cs_plan_add(&pl, CS_ACT_READ_SET, "before deleting anything");
+    cs_plan_conditions(&pl);
     order_actions(ret);
     free(pl.pod_ids);
 }

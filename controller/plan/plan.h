@@ -13,6 +13,7 @@
 #include "common/cloneset/gates.h"
 #include "common/cloneset/names.h"
 #include "common/cloneset/template.h"
+#include "controller/plan/status_plan.h"
 
 /* Claim templates, borrowed: the live ones, or those that a revision recorded (U-09). */
 struct cs_vcts {
@@ -31,7 +32,7 @@ struct cs_view_pod {
     const char *id;
     const char *revision; /* label, or of the create under way; NULL when the Pod has none */
     enum cs_busy busy;
-    bool node_lost; /* its Node is NotReady or gone (D1) */
+    bool node_lost; /* not Ready or Terminating, and its Node is NotReady or gone (D1) */
     const struct cs_node
         *node; /* its Node when the template has topologySpreadConstraints; NULL: unknown or not asked */
     /* Filled by the planner: */
@@ -79,6 +80,7 @@ struct cs_observation {
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
     const struct cs_gates *gates; /* never NULL */
+    struct cs_trouble trouble;
     int64_t now_ms; /* wall */
 };
 
@@ -134,28 +136,13 @@ struct cs_action {
     const char *why; /* static text: the reason, for logs */
 };
 
-/* What the status should say (spec §7.1); the writer compares with what is stored. */
-struct cs_status_plan {
-    int32_t replicas, ready, available, updated, updated_ready, updated_available, expected_updated, terminating;
-    const char *update_revision, *current_revision; /* borrowed */
-};
-
-/* Something to tell the user once, by event. */
-struct cs_note {
-    bool warning;
-    const char *reason; /* static */
-    char message[256];
-    /* Notes with the same key are told once until the key changes or disappears. */
-    uint64_t key;
-};
-
 struct cs_plan {
     struct cs_action *actions;
     uint32_t n, cap;
     struct cs_note *notes;
     uint32_t n_notes, cap_notes;
     struct cs_status_plan status;
-    bool have_status; /* false until revisions are established */
+    bool have_status; /* false until revisions are established, unless the selector is unusable */
     int64_t requeue_at_ms; /* wall; 0: none */
     char failed_update[256]; /* condition FailedUpdate message of this pass, "" none */
 };

@@ -371,6 +371,21 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
     }
 }
 
+/* kstatus looks at the first that is True: never two, and never none (docs/status.md). */
+static void check_verdict(struct sim *s, const struct cs_jtree *set)
+{
+    const char *const of[] = {
+        sim_condition(set, "Ready"), sim_condition(set, "Reconciling"), sim_condition(set, "Stalled")};
+    int n = 0;
+
+    if (sim_int(set, "status/observedGeneration", 0) == 0)
+        return; /* a strike before the first status */
+    for (size_t i = 0; i < CS_ARRAY_LEN(of); i++)
+        n += cs_streq(of[i], "True");
+    if (n != 1)
+        sim_fail(s, "of Ready, Reconciling and Stalled %d are True", n);
+}
+
 static void note_kept(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     struct sim_obj *p = sim_by_serial(s, o->serial);
@@ -391,6 +406,8 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         take_limits(s, after);
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
+    if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
+        check_verdict(s, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
@@ -567,5 +584,9 @@ bool sim_converged(struct sim *s, char *ret_why, size_t size)
         return no(ret_why, size, "status/observedGeneration", SIM_SET);
     if (!cs_streq(sim_str(set->t, "status/currentRevision"), sim_str(set->t, "status/updateRevision")))
         return no(ret_why, size, "status/currentRevision", SIM_SET);
+    /* kstatus: Current (docs/status.md) */
+    if (!cs_streq(sim_condition(set->t, "Ready"), "True") || !cs_streq(sim_condition(set->t, "Reconciling"), "False") ||
+        !cs_streq(sim_condition(set->t, "Stalled"), "False"))
+        return no(ret_why, size, "is not Ready, Reconciling or Stalled", SIM_SET);
     return true;
 }

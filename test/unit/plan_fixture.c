@@ -206,7 +206,7 @@ static char *fx_kruise(const char *row)
 static char *fx_pod_json(const char *row)
 {
     char id[6], state[64], node[64], rv[CS_RFC3339_SIZE], made[CS_RFC3339_SIZE], gone[CS_RFC3339_SIZE];
-    char cost[64], count[64], sidecar[64];
+    char cost[64], count[64], sidecar[64], waiting[64];
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
@@ -222,16 +222,16 @@ static char *fx_pod_json(const char *row)
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
         "'labels':{'app':'%s','apps.kruise.io/cloneset-instance-id':'%s','controller-revision-hash':'%s',"
-        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s%s},'finalizers':[%s],"
+        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s%s%s},'finalizers':[%s],"
         "'annotations':{'controller.kubernetes.io/pod-deletion-cost':'%s'%s},"
         "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'%s',"
         "'controller':true}]%s%s%s",
         id, id, made, fx_says(row, "unmatched") ? "x" : "web", id, fx_says(row, "new") ? "web-new" : "web-old",
         fx_value(row, "state", "Normal", state), fx_says(row, "hashless") ? "" : ",'pod-template-hash':'x'",
         fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "",
-        fx_says(row, "kept") ? ",'" CS_LABEL_KEEP_CLAIMS "':''" : "", labels, finalizers,
-        fx_value(row, "cost", "0", cost), fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "",
-        fx_says(row, "stranger") ? "u9" : "u1",
+        fx_says(row, "kept") ? ",'" CS_LABEL_KEEP_CLAIMS "':''" : "", fx_says(row, "hold") ? ",'hold':'yes'" : "",
+        labels, finalizers, fx_value(row, "cost", "0", cost),
+        fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "", fx_says(row, "stranger") ? "u9" : "u1",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? ",'deletionTimestamp':'" : "",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? gone : "",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? "'" : "");
@@ -240,11 +240,18 @@ static char *fx_pod_json(const char *row)
                                                    "'data-web-%s'}}]",
                                           id)
                                     : cs_xstrdup("");
-    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s",
+    const char *why = fx_value(row, "waiting", NULL, waiting);
+    cs_autofree char *container = why ? cs_xasprintf("'waiting':{'reason':'%s'}", why)
+                                      : cs_xstrdup("'running':{'startedAt':'2025-01-01T00:00:00Z'}");
+    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s%s",
         fx_says(row, "ready") && !off ? "True" : "False", rv,
         gateless || fx_says(row, "fresh") ? ""
         : off                             ? ",{'type':'InPlaceUpdateReady','status':'False'}"
                                           : ",{'type':'InPlaceUpdateReady','status':'True'}",
+        fx_says(row, "unschedulable")
+            ? ",{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'0/3 "
+              "nodes are available: 3 Insufficient cpu.'}"
+            : "",
         kruise);
     const char *phase = fx_says(row, "pending")     ? "Pending"
                         : fx_says(row, "failed")    ? "Failed"
@@ -255,15 +262,15 @@ static char *fx_pod_json(const char *row)
         "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s,"
         "'initContainers':[{'name':'s','image':'s','restartPolicy':'Always'}]},"
         "'status':{'phase':'%s','conditions':[%s],'containerStatuses':[{'name':'c','image':'nginx:1',"
-        "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{'running':{"
-        "'startedAt':'2025-01-01T00:00:00Z'}}}],'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
+        "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{%s}}],"
+        "'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
         meta, fx_says(row, "new") ? "nginx:2" : "nginx:1", volumes,
         gateless      ? ""
         : kruise_gate ? ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'},{'conditionType':'KruisePodReady'}]"
                       : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
         fx_says(row, "nodeless") ? "" : ",'nodeName':'",
         fx_says(row, "nodeless") ? "" : fx_value(row, "node", "n1", node), fx_says(row, "nodeless") ? "" : "'", phase,
-        conditions, fx_value(row, "restarts", "0", count), fx_value(row, "sidecar", "0", sidecar));
+        conditions, fx_value(row, "restarts", "0", count), container, fx_value(row, "sidecar", "0", sidecar));
 }
 
 struct cs_view_pod *fx_pod(struct fx *f, const char *row)

@@ -5,6 +5,8 @@
  *
  *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"   "fffff old label:a=b"
  *
+ *   "eeeee new pending waiting:ErrImagePull"   "fffff new pending nodeless unschedulable"   "ggggg old ready hold" (label hold=yes)
+ *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
  * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys
  * preDeleteHook and preUpdateHook; x: one of somebody else). A Pod that is "kept" leaves its claims behind. A claim's row:
