@@ -26,6 +26,7 @@ void cs_limits_of(const struct cs_cloneset *set, bool current_is_update, struct 
     struct cs_limits l = {.n = max32(s->replicas, 0), .current_is_update = current_is_update};
 
     (void)cs_partition(&s->partition, l.n, &l.partition);
+    l.no_rollout = s->type == CS_UPDATE_ON_DELETE;
     l.surge = s->paused ? 0 : max32(cs_scaled(&s->max_surge, l.n, CS_ROUND_UP), 0);
     l.unavailable = cs_scaled(&s->max_unavailable, l.n, l.surge > 0 ? CS_ROUND_DOWN : CS_ROUND_UP);
     l.scale_cap = INT32_MAX;
@@ -51,7 +52,7 @@ static struct surge surge_in_use(
         return (struct surge){0, 0};
     if (to_del > 0)
         for_delete = min32(max32(missing + to_del - l->unavailable, 0), to_del);
-    if ((old_diff > 0 && new_diff < 0) || (old_diff < 0 && new_diff > 0))
+    if (!l->no_rollout && ((old_diff > 0 && new_diff < 0) || (old_diff < 0 && new_diff > 0)))
         for_update = min32(abs32(old_diff), abs32(new_diff));
     if (abs32(old_diff) <= abs32(new_diff) ? old_diff < 0 : new_diff > 0)
         for_update_old = for_update;

@@ -26,6 +26,7 @@ struct cs_limits {
     bool current_is_update;
     bool partition_rollback; /* gate CloneSetPartitionRollback */
     bool exclude_preparing; /* preparing-delete Pods do not count */
+    bool no_rollout; /* OnDelete: surge for Pods asked to go, not for an update that never comes */
 };
 
 struct cs_numbers {
@@ -99,6 +100,7 @@ struct cs_planner {
     bool need_fresh; /* something destructive was wanted and the set was not fresh */
     bool scaled; /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
     bool has_claims; /* the set has claim templates */
+    bool held_back; /* a ready Pod that was asked to go has to stay for now */
 };
 
 struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why);

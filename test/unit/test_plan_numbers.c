@@ -111,6 +111,19 @@ static void spec_5_2_deletion(void **state)
     run(rows, CS_ARRAY_LEN(rows));
 }
 
+/* With OnDelete no update takes the surge Pods in again: they would stay for good. */
+static void surge_without_a_rollout_is_for_pods_asked_to_go(void **state)
+{
+    static const struct row rows[] = {
+        {"old Pods of an OnDelete set: none", {.n = 3, .surge = 1, .no_rollout = true}, {OLD(3)}, {.update_num = 3}},
+        {"one is asked to go: its replacement comes first", {.n = 3, .surge = 1, .no_rollout = true},
+            {OLD(3), .to_del_old = 1}, {.scale_up = 1, .scale_up_limit = 1, .update_num = 3}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
 static void spec_6_12_partition_rollback_needs_its_gate(void **state)
 {
     static const struct row rows[] = {
@@ -162,6 +175,7 @@ int main(void)
         cmocka_unit_test(spec_5_2_example_surge_first),
         cmocka_unit_test(spec_5_2_creation),
         cmocka_unit_test(spec_5_2_deletion),
+        cmocka_unit_test(surge_without_a_rollout_is_for_pods_asked_to_go),
         cmocka_unit_test(spec_6_12_partition_rollback_needs_its_gate),
         cmocka_unit_test(spec_5_2_limits_are_rounded),
     };
