@@ -144,8 +144,9 @@ struct fleet_pod *fleet_pod_new(struct fleet *w, const char *id, const char *rev
 void fleet_claim_owner(struct fleet *w, struct fleet_claim *c, const struct fleet_pod *p)
 {
     (void)w;
-    c->owner = p ? (struct cs_owner){"v1", "Pod", p->name, p->uid, true}
-                 : (struct cs_owner){CS_API_VERSION, CS_KIND, "web", "u1", true};
+    (void)snprintf(c->owner_name, sizeof(c->owner_name), "%s", p ? p->name : "web");
+    (void)snprintf(c->owner_uid, sizeof(c->owner_uid), "%s", p ? p->uid : "u1");
+    c->owner = (struct cs_owner){p ? "v1" : CS_API_VERSION, p ? "Pod" : CS_KIND, c->owner_name, c->owner_uid, true};
     c->claim.meta.rv++;
 }
 
@@ -390,7 +391,7 @@ static void end_pod(struct fleet *w, size_t i)
 
     fleet_note(w, "%s has ended", p->name);
     for (size_t k = 0; k < w->n_claims; k++) /* claims that it owns follow it */
-        if (strcmp(w->claims[k]->owner.uid, p->uid) == 0) {
+        if (strcmp(w->claims[k]->owner_uid, p->uid) == 0) {
             w->claims[k]->claim.meta.deleted_ms = w->now_ms;
             w->claims[k]->claim.meta.rv++;
             w->claims[k]->ends_ms = w->now_ms + 1000;

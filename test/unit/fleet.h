@@ -35,7 +35,7 @@ struct fleet_pod {
 struct fleet_claim {
     struct cs_claim claim;
     struct cs_owner owner;
-    char name[40], id[CS_ID_SIZE], uid[24];
+    char name[40], id[CS_ID_SIZE], uid[24], owner_name[32], owner_uid[24];
     bool seen;
     enum cs_busy busy;
     int64_t ends_ms;

@@ -68,6 +68,31 @@ static void spec_5_2_example_surge_first(void **state)
     run(rows, CS_ARRAY_LEN(rows));
 }
 
+/* U-25: our passes are cut in pieces; the surge of a wave stays until the wave is there, as far as maxUnavailable is used up. */
+static void u25_surge_stays_until_the_new_pods_are_available(void **state)
+{
+    static const struct row rows[] = {
+        {"the last wave is being made: none is taken in", {.n = 10, .unavailable = 0, .surge = 3},
+            {.total = 13, .total_old = 5, .active_old = 5, .active_new = 8, .unavail_new = 2},
+            {.update_num = 2, .update_max_unavailable = 3}},
+        {"they may be unavailable anyway: as the spec says", {.n = 10, .unavailable = 2, .surge = 3},
+            {.total = 13, .total_old = 5, .active_old = 5, .active_new = 8, .unavail_new = 2},
+            {.scale_down = 1,
+                .scale_down_old = 5,
+                .delete_ready_limit = 3,
+                .update_num = 2,
+                .update_max_unavailable = 5}},
+        {"all are made and one is not there yet: one old Pod stays", {.n = 10, .unavailable = 0, .surge = 3},
+            {.total = 13, .total_old = 3, .active_old = 3, .active_new = 10, .unavail_new = 1},
+            {.scale_down = 2, .scale_down_old = 3, .delete_ready_limit = 2, .update_num = 0}},
+        {"nothing is old: surge makes no more than replicas", {.n = 10, .unavailable = 0, .surge = 3},
+            {NEW(10), .unavail_new = 4}, {0}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
 static void spec_5_2_creation(void **state)
 {
     static const struct row rows[] = {
@@ -173,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_5_2_example_without_surge),
         cmocka_unit_test(spec_5_2_example_surge_first),
+        cmocka_unit_test(u25_surge_stays_until_the_new_pods_are_available),
         cmocka_unit_test(spec_5_2_creation),
         cmocka_unit_test(spec_5_2_deletion),
         cmocka_unit_test(surge_without_a_rollout_is_for_pods_asked_to_go),
