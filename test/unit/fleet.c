@@ -176,7 +176,8 @@ void fleet_init(struct fleet *w, uint64_t seed)
         .start_max = 1,
         .window = INT32_MAX,
         .floor = FLEET_NO_FLOOR,
-        .ceiling = FLEET_NO_CEILING};
+        .ceiling = FLEET_NO_CEILING,
+        .cap = FLEET_NO_CEILING};
     fx_empty(&w->fx);
 }
 
@@ -526,6 +527,21 @@ static void mark_busy(struct fleet *w, const struct fleet_request *q)
     w->fx.o.set_busy = w->fx.o.set_busy || q->a.kind == CS_ACT_STRIKE;
 }
 
+/* Missing in the sense of spec §5.2, with what is being created. */
+static void check_cap(struct fleet *w)
+{
+    int missing = 0;
+
+    for (size_t i = 0; i < w->n_pods; i++) {
+        const struct fleet_pod *p = w->pods[i];
+
+        missing += !p->seen || (cs_pod_active(&p->pod) && !p->pod.specified_delete && p->busy != CS_BUSY_DELETE &&
+                                   !cs_pod_available(&p->pod, w->fx.set->spec.min_ready_s, w->now_ms));
+    }
+    if (missing > w->cap)
+        fleet_fail(w, "%d Pods are unavailable by creation, %d are the most", missing, w->cap);
+}
+
 static bool send_one(struct fleet *w, const struct cs_action *a)
 {
     struct fleet_request *q;
@@ -550,6 +566,8 @@ static bool send_one(struct fleet *w, const struct cs_action *a)
         q->revision);
     w->sent[a->kind]++;
     mark_busy(w, q);
+    if (a->kind == CS_ACT_CREATE_POD && w->cap != FLEET_NO_CEILING)
+        check_cap(w);
     return true;
 }
 

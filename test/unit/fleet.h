@@ -6,7 +6,7 @@
  * the whole controller, small enough for thousands of random sets in a second.
  *
  * The world itself checks what must hold at every moment: never more Pods out of service by our own doing than allowed
- * (floor), never more Pods than allowed (ceiling), no image change of a Pod in service (U-15), no action of a forbidden kind.
+ * (floor), never more Pods than allowed (ceiling, cap), no image change of a Pod in service (U-15), no action of a forbidden kind.
  */
 #ifndef CS_TEST_UNIT_FLEET_H
 #define CS_TEST_UNIT_FLEET_H
@@ -76,6 +76,7 @@ struct fleet {
     size_t n_absent, cap_absent;
 
     int floor, ceiling; /* available Pods never fewer by our doing, active ones never more */
+    int cap; /* creation makes no more unavailable ones than that (scaleStrategy.maxUnavailable) */
     uint64_t forbidden; /* 1 << enum cs_action_kind */
     unsigned long sent[CS_ACT_COUNT], moves, waits, uids;
     char history[48][96];

@@ -70,6 +70,7 @@ bool fleet_wish(
         return false;
     w->floor = ret->floor < 0 ? 0 : ret->floor;
     w->ceiling = ret->n + ret->surge; /* also of an OnDelete set: for Pods that are asked to go */
+    w->cap = s->cap.kind == FLEET_ABSENT ? FLEET_NO_CEILING : scaled(s->cap, s->n, true);
     w->forbidden = ret->paused || ret->on_delete ? updates : 0; /* U-23, with the ceiling: no surge Pods either */
     return true;
 }
