@@ -26,6 +26,7 @@ struct cs_limits {
     bool current_is_update;
     bool partition_rollback; /* gate CloneSetPartitionRollback */
     bool exclude_preparing; /* preparing-delete Pods do not count */
+    bool partition_unreadable; /* it counts as 0, but expectedUpdatedReplicas is not told (B.1) */
     bool no_rollout; /* OnDelete: surge for Pods asked to go, not for an update that never comes */
 };
 

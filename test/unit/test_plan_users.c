@@ -245,6 +245,25 @@ static void u21_appendix_b_partition_table(void **state)
         }
 }
 
+/* Spec B.1: what cannot be read counts as 0, and the status does not pretend to know. */
+static void appendix_b_an_unreadable_partition_is_0_and_expects_nothing(void **state)
+{
+    struct fleet w;
+    const char *spec = "'replicas':2,'updateStrategy':{'maxUnavailable':2,'partition':'some'}";
+
+    (void)state;
+    fleet_init(&w, 1);
+    assert_true(fleet_apply(&w, spec, old_tmpl, true));
+    fleet_add(&w, 2, old_tmpl);
+    fleet_set_current(&w, old_tmpl);
+    assert_false(fleet_apply(&w, spec, new_image, false)); /* admission refuses it */
+    assert_true(fleet_apply(&w, spec, new_image, true));
+    fleet_run(&w);
+    assert_int_equal(fleet_at(&w, new_image), 2);
+    assert_int_equal(w.fx.plan.status.expected_updated, 0);
+    fleet_done(&w);
+}
+
 /* ---- U-23 ---- */
 
 /* paused with maxSurge: no Pod of the new revision, but for replicas; the other rules of the world see to the rest. */
@@ -412,6 +431,7 @@ int main(void)
         cmocka_unit_test(u04_every_percentage_of_every_size_makes_progress),
         cmocka_unit_test(u20_unready_pods_are_replaced_no_more_than_the_budget_at_a_time),
         cmocka_unit_test(u21_appendix_b_partition_table),
+        cmocka_unit_test(appendix_b_an_unreadable_partition_is_0_and_expects_nothing),
         cmocka_unit_test(u23_paused_makes_new_pods_for_replicas_only),
         cmocka_unit_test(u23_pausing_in_the_middle_finishes_what_has_begun),
         cmocka_unit_test(u24_a_scale_in_waits_for_min_ready_seconds_as_the_peer_does),
