@@ -68,6 +68,7 @@ struct cs_cloneset_spec {
     bool has_history_limit;
     int32_t history_limit;
     int32_t min_ready_s;
+    bool has_lifecycle; /* also when it names no hook */
     struct cs_hook pre_delete, in_place, pre_normal;
     bool has_progress_deadline;
     int32_t progress_deadline_s;
@@ -103,6 +104,8 @@ struct cs_cloneset {
     const char **vct_names; /* metadata.name of each claim template, in order; interned, never NULL */
     uint32_t n_vcts;
     struct cs_pairs template_labels; /* template.metadata.labels */
+    const char **topology_keys; /* template.spec.topologySpreadConstraints[].topologyKey; interned, never NULL or "" */
+    uint32_t n_topology_keys;
 };
 
 /*

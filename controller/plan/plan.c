@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "common/base/hash.h"
-#include "controller/plan/parts.h"
+#include "controller/plan/lifecycle.h"
 
 const char *cs_action_name(enum cs_action_kind k)
 {
@@ -194,12 +195,32 @@ static bool owned_by_pod(const struct cs_view_claim *c, const struct cs_pod *p)
     return owner && p && cs_streq(owner->uid, p->meta.uid);
 }
 
-static bool listed_for_delete(const struct cs_cloneset_spec *s, const char *name)
+static int by_text(const void *x, const void *y)
 {
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* podsToDelete sorted, owned by the caller: both this list and the Pods may be thousands. */
+static const char **sort_listed(const struct cs_cloneset_spec *s)
+{
+    const char **listed = cs_new_array(const char *, s->n_pods_to_delete + (size_t)1);
+
     for (uint32_t i = 0; i < s->n_pods_to_delete; i++)
-        if (cs_streq(s->pods_to_delete[i], name))
-            return true;
-    return false;
+        listed[i] = s->pods_to_delete[i];
+    qsort(listed, s->n_pods_to_delete, sizeof(listed[0]), by_text);
+    return listed;
+}
+
+static bool listed_for_delete(const struct cs_planner *pl, const char *name)
+{
+    return bsearch(&name, pl->listed, pl->o->set->spec.n_pods_to_delete, sizeof(name), by_text);
+}
+
+const struct cs_view_pod *cs_observation_pod(const struct cs_observation *o, const char *name)
+{
+    const struct cs_view_pod wanted = {.name = name};
+
+    return o->n_pods > 0 ? bsearch(&wanted, o->pods, o->n_pods, sizeof(wanted), by_pod_name) : NULL;
 }
 
 static void link_claims(struct cs_planner *pl)
@@ -257,38 +278,75 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
 
     claim_pod(pl, v);
     v->is_new = cs_revision_same(v->revision, pl->update->rev->meta.name);
+    v->scales_as_new =
+        v->is_new || (pl->o->gates->preparing_update_as_update && p && p->state == CS_LC_PREPARING_UPDATE);
     v->marked = p && p->specified_delete && p->recreate_for;
-    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(s, v->name);
+    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(pl, v->name);
     v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
     v->ready = p && cs_pod_available(p, 0, pl->o->now_ms);
     v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
     if (p && !v->available && cs_pod_available_at_ms(p, s->min_ready_s) > pl->o->now_ms)
         cs_plan_requeue_at(pl, cs_pod_available_at_ms(p, s->min_ready_s));
-    /* D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. */
-    if (v->ours && v->marked && (v->is_new || s->type == CS_UPDATE_INPLACE_ONLY) && v->busy != CS_BUSY_DELETE) {
-        v->specified = listed_for_delete(s, v->name);
-        v->marked = false;
-        if (v->busy == CS_IDLE) {
-            cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = p;
-            v->busy = CS_BUSY_PATCH;
-        }
+}
+
+/*
+ * D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. Going back (gate
+ * CloneSetPartitionRollback), what is wanted again is everything but the update revision.
+ */
+static void take_mark_back(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    bool back = pl->update_numbers.update_num < 0;
+
+    if (!v->ours || !v->marked || v->busy == CS_BUSY_DELETE)
+        return;
+    if (v->is_new == back && s->type != CS_UPDATE_INPLACE_ONLY)
+        return;
+    v->specified = listed_for_delete(pl, v->name);
+    v->marked = false;
+    if (v->busy == CS_IDLE) {
+        cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = v->pod;
+        v->busy = CS_BUSY_PATCH;
     }
 }
 
-static void count_pod(struct cs_counts *c, const struct cs_view_pod *v)
+static void count_pod(struct cs_counts *c, const struct cs_view_pod *v, bool is_new)
 {
     c->total++;
-    if (!v->is_new)
+    if (!is_new)
         c->total_old++;
     if (v->pre_delete) {
-        *(v->is_new ? &c->pre_del_new : &c->pre_del_old) += 1;
+        *(is_new ? &c->pre_del_new : &c->pre_del_old) += 1;
         return;
     }
-    *(v->is_new ? &c->active_new : &c->active_old) += 1;
+    *(is_new ? &c->active_new : &c->active_old) += 1;
     if (v->specified)
-        *(v->is_new ? &c->to_del_new : &c->to_del_old) += 1;
+        *(is_new ? &c->to_del_new : &c->to_del_old) += 1;
     else if (!v->available)
-        *(v->is_new ? &c->unavail_new : &c->unavail_old) += 1;
+        *(is_new ? &c->unavail_new : &c->unavail_old) += 1;
+}
+
+static void count_all(struct cs_planner *pl)
+{
+    struct cs_counts by_label = {0};
+
+    pl->counts = (struct cs_counts){0};
+    for (uint32_t i = 0; i < pl->o->n_pods; i++) {
+        const struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (!v->ours)
+            continue;
+        count_pod(&pl->counts, v, v->scales_as_new);
+        count_pod(&by_label, v, v->is_new);
+    }
+    cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
+    cs_numbers_make(&pl->limits, &by_label, &pl->update_numbers);
+}
+
+/* Spec §1.4, §5.2: the label stands for v1beta1's scaleStrategy.excludePreparingDelete. */
+static bool excludes_preparing(const struct cs_cloneset *set)
+{
+    return cs_streq(cs_pairs_get(&set->meta.labels, CS_LABEL_EXCLUDE_PREPARING), "true");
 }
 
 void cs_plan_classify(struct cs_planner *pl)
@@ -300,12 +358,14 @@ void cs_plan_classify(struct cs_planner *pl)
     link_claims(pl);
     for (uint32_t i = 0; i < o->n_pods; i++) {
         classify_pod(pl, &o->pods[i]);
-        if (o->pods[i].ours)
-            count_pod(&pl->counts, &o->pods[i]);
     }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     pl->limits.partition_rollback = o->gates->partition_rollback;
-    cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
+    pl->limits.exclude_preparing = excludes_preparing(o->set);
+    count_all(pl);
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        take_mark_back(pl, &o->pods[i]);
+    count_all(pl); /* which way the update goes does not depend on marks */
 }
 
 void cs_plan_strike(struct cs_planner *pl)
@@ -314,19 +374,12 @@ void cs_plan_strike(struct cs_planner *pl)
     uint32_t vanished = 0;
 
     for (uint32_t i = 0; i < s->n_pods_to_delete; i++) {
-        bool found = false;
-        bool known = false;
+        const struct cs_view_pod *v = cs_observation_pod(pl->o, s->pods_to_delete[i]);
 
-        for (uint32_t k = 0; k < pl->o->n_pods && !found; k++) {
-            const struct cs_view_pod *v = &pl->o->pods[k];
-
-            known = known || cs_streq(v->name, s->pods_to_delete[i]);
-            found = v->ours && cs_streq(v->name, s->pods_to_delete[i]);
-        }
-        if (found)
+        if (v && v->ours)
             continue;
         vanished++;
-        if (!known) /* D16 */
+        if (!v) /* D16 */
             cs_plan_note(pl, false, "PodsToDeleteStruck", s->pods_to_delete[i],
                 "struck %s from scaleStrategy.podsToDelete: no such Pod of this CloneSet", s->pods_to_delete[i]);
     }
@@ -427,7 +480,7 @@ static bool selector_usable(struct cs_planner *pl)
 static void note_no_budget(struct cs_planner *pl)
 {
     const struct cs_cloneset_spec *s = &pl->o->set->spec;
-    bool rolls = pl->numbers.update_num != 0 && !s->paused && s->type != CS_UPDATE_ON_DELETE;
+    bool rolls = pl->update_numbers.update_num != 0 && !s->paused && s->type != CS_UPDATE_ON_DELETE;
     int32_t budget = pl->limits.unavailable + pl->counts.total - pl->limits.n;
 
     if (budget > 0 || pl->numbers.scale_up > 0 || !(rolls || pl->held_back))
@@ -439,7 +492,8 @@ static void note_no_budget(struct cs_planner *pl)
 
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
 {
-    struct cs_planner pl = {.o = o, .p = ret, .has_claims = o->set->n_vcts > 0};
+    cs_autofree const char **listed = sort_listed(&o->set->spec);
+    struct cs_planner pl = {.o = o, .p = ret, .listed = listed, .has_claims = o->set->n_vcts > 0};
 
     *ret = (struct cs_plan){0};
     if (o->set->meta.deleted_ms != 0 || !selector_usable(&pl))
@@ -453,6 +507,7 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
     cs_plan_update(&pl);
     cs_plan_refresh(&pl);
     cs_plan_strike(&pl);
+    cs_plan_note_unhooked(&pl);
     cs_plan_history(&pl);
     cs_plan_status(&pl);
     if (pl.need_fresh)

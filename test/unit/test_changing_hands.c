@@ -299,7 +299,7 @@ static void in_flight_recreation_goes_on_when_there_is_room(void **state)
     load(&h, IN_FLIGHT, RECORDED);
     edit(&h, CS_K_POD, "plain-ptf6c", "|status|phase", "\"Running\"", "|status|conditions",
         "[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T23:25:33Z\"},"
-        "{\"type\":\"InPlaceUpdateReady\",\"status\":\"True\"}]",
+        "{\"type\":\"InPlaceUpdateReady\",\"status\":\"True\"},{\"type\":\"KruisePodReady\",\"status\":\"True\"}]",
         NULL);
     planned(&h, "the new one is there", "plain", "mark-recreate plain-mvgq4");
     /* The peer's own mark has no annotation of ours: it is a wish like a user's, and is granted. */
@@ -348,7 +348,6 @@ static void in_flight_an_in_place_update_of_the_peer_completes(void **state)
     }
 }
 
-#if __has_include("controller/plan/lifecycle.h")
 static void in_flight_a_hooked_pod_waits_for_its_hook(void **state)
 {
     struct hands h;
@@ -360,7 +359,6 @@ static void in_flight_a_hooked_pod_waits_for_its_hook(void **state)
     planned(&h, "the hook has let go", "hooked", "gate-off hooked-24vsc hooked-7f54d565d6");
     done(&h);
 }
-#endif
 
 int main(void)
 {
@@ -373,9 +371,7 @@ int main(void)
         cmocka_unit_test(in_flight_recreation_goes_on_when_there_is_room),
         cmocka_unit_test(in_flight_a_grace_period_of_the_peer_is_served_out),
         cmocka_unit_test(in_flight_an_in_place_update_of_the_peer_completes),
-#if __has_include("controller/plan/lifecycle.h")
         cmocka_unit_test(in_flight_a_hooked_pod_waits_for_its_hook),
-#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
