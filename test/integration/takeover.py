@@ -188,19 +188,26 @@ def applying_the_users_manifest_again_changes_nothing(bed):
 @test
 def updates_in_flight_go_on(bed):
     """Half-way when we come: a grace period is served out, a starting Pod is waited for, what is done stays done."""
-    hands = Hands(bed, "flight", ("beta", "nginx-2", "plain"), IN_FLIGHT, ago=15)
+    hands = Hands(bed, "flight", NAMES, IN_FLIGHT, ago=15)
     with hands as planted:
-        beta, nginx, plain = planted
+        beta, hooked, nginx, plain = planted
         before = {one.name: (one.versions(), one.restarts()) for one in planted}
         with Running(bed):
             for one in planted:
                 wait_until(f"{one.name} is observed", lambda one=one: observed(one.set), 20)
             # 30 s of grace began 18 s before we came; nobody is Ready that was not
-            holds("nobody is hurried", lambda: all(one.versions() == before[one.name][0] for one in (nginx, plain)), 3)
+            holds("nobody is hurried", lambda: all(one.versions() == before[one.name][0] for one in (hooked, nginx, plain)), 3)
             hands.release()
-            for one in planted:
+            for one in (beta, nginx, plain):
                 wait_until(f"{one.name} has rolled", lambda one=one: rolled(one), 60)
+            holds("the hook holds", lambda: hooked.versions() == before["hooked"][0], 1)
+            let_go = f"{hooked.set.pods_path}/hooked-24vsc"
+            bed.api.merge(let_go, {"metadata": {"finalizers": None}})
+            wait_until("it is updated", lambda: states(hooked)["hooked-24vsc"] == "Updated", 20)
         after = {one.name: one.restarts() for one in planted}
+    check_equal(states(hooked), {"hooked-24vsc": "Updated", "hooked-hzbcc": "Normal", "hooked-jwl2t": "Normal"}, "hooked: states")
+    check_equal(after["hooked"], {**before["hooked"][1], "hooked-24vsc": (before["hooked"][1]["hooked-24vsc"][0], [1])},
+                "hooked: one restart")
     check_equal(after["beta"], before["beta"][1], "beta: it was done")
     was, now = before["nginx-2"][1], after["nginx-2"]
     check_equal({name: uid for name, (uid, _) in now.items()}, {name: uid for name, (uid, _) in was.items()}, "nginx-2: uids")
@@ -212,6 +219,10 @@ def updates_in_flight_go_on(bed):
     was, now = before["plain"][1], after["plain"]
     check_equal(sorted(set(was) & set(now)), ["plain-lqtmh", "plain-ptf6c"], "plain: the new ones stay, the old one goes")
     check_equal(now["plain-lqtmh"], was["plain-lqtmh"], "plain: a new one is not made again")
+
+
+def states(one):
+    return {pod["metadata"]["name"]: pod["metadata"]["labels"]["lifecycle.apps.kruise.io/state"] for pod in one.set.pods()}
 
 
 @test
