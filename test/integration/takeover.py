@@ -57,6 +57,55 @@ def observed(which):
     return True
 
 
+COLUMNS = [("DESIRED", "integer", ".spec.replicas", 0), ("UPDATED", "integer", ".status.updatedReplicas", 0),
+           ("UPDATED_READY", "integer", ".status.updatedReadyReplicas", 0),
+           ("UPDATED_AVAILABLE", "integer", ".status.updatedAvailableReplicas", 0),
+           ("READY", "integer", ".status.readyReplicas", 0), ("TOTAL", "integer", ".status.replicas", 0),
+           ("AGE", "date", ".metadata.creationTimestamp", 0), ("CONTAINERS", "string", ".spec.template.spec.containers[*].name", 1),
+           ("IMAGES", "string", ".spec.template.spec.containers[*].image", 1), ("SELECTOR", "string", ".status.labelSelector", 1)]
+
+
+@test
+def the_crd_is_the_peers_for_clients(bed):
+    """Spec 1.1: names, columns, subresources, and a schema that refuses no more than the peer's."""
+    crd = bed.api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clonesets.apps.kruise.io")["spec"]
+    names = {"kind": "CloneSet", "listKind": "CloneSetList", "plural": "clonesets", "singular": "cloneset", "shortNames": ["clone"]}
+    check_equal((crd["group"], crd["scope"], crd["names"]), ("apps.kruise.io", "Namespaced", names), "names")
+    for version in crd["versions"]:
+        columns = [(column["name"], column["type"], column["jsonPath"], column.get("priority", 0))
+                   for column in version["additionalPrinterColumns"]]
+        check_equal(columns, COLUMNS, "columns")
+        scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas",
+                 "labelSelectorPath": ".status.labelSelector"}
+        check_equal(version["subresources"], {"status": {}, "scale": scale}, "subresources")
+        root = version["schema"]["openAPIV3Schema"]["properties"]
+        check_equal(sorted(root["spec"]["required"]), ["selector", "template"], "required of spec")
+        for key in ("template", "volumeClaimTemplates"):
+            field = root["spec"]["properties"][key]
+            check(field.get("x-kubernetes-preserve-unknown-fields") and "type" not in field, f"{key}: {field}")
+        counters = {"replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "updatedReadyReplicas"}
+        check(counters <= set(root["status"]["required"]), f"required of status: {root['status']['required']}")
+        walk_schema(root["spec"], "spec")
+        walk_schema(root["status"], "status")
+
+
+def walk_schema(schema, path):
+    narrow = {"minimum", "maximum", "enum", "pattern", "x-kubernetes-validations", "minLength", "maxLength", "maxItems"} & set(schema)
+    check(not narrow, f"{path}: {narrow}")
+    if schema.get("type") == "integer":
+        check_equal(schema.get("format"), "int64" if path.endswith("observedGeneration") else "int32", path)
+    if schema.get("x-kubernetes-int-or-string"):
+        check_equal(schema["anyOf"], [{"type": "integer"}, {"type": "string"}], path)
+    if path.split(".")[-1] in ("selector", "matchSelector"):
+        check_equal(schema.get("x-kubernetes-map-type"), "atomic", path)
+    for key, member in schema.get("properties", {}).items():
+        walk_schema(member, f"{path}.{key}")
+    if isinstance(schema.get("items"), dict):
+        walk_schema(schema["items"], path + "[]")
+    if isinstance(schema.get("additionalProperties"), dict):
+        walk_schema(schema["additionalProperties"], path + "{}")
+
+
 @test
 def taking_over_at_rest_touches_no_pod_claim_or_revision(bed):
     with Hands(bed, "rest", NAMES) as planted:
