@@ -26,6 +26,7 @@ void cs_limits_of(const struct cs_cloneset *set, bool current_is_update, struct 
     struct cs_limits l = {.n = max32(s->replicas, 0), .current_is_update = current_is_update};
 
     l.bad_partition = !cs_partition(&s->partition, l.n, &l.partition);
+    l.no_rollout = s->type == CS_UPDATE_ON_DELETE;
     l.surge = s->paused ? 0 : max32(cs_scaled(&s->max_surge, l.n, CS_ROUND_UP), 0);
     l.unavailable = cs_scaled(&s->max_unavailable, l.n, l.surge > 0 ? CS_ROUND_DOWN : CS_ROUND_UP);
     l.scale_cap = INT32_MAX;
@@ -38,21 +39,37 @@ struct surge {
     int32_t all, old;
 };
 
+/*
+ * Surge for an update. Spec §5.2 takes a whole pass for one step; our requests are few at a time, and surge that shrinks with
+ * every new Pod would be taken in by halves before the wave that it serves is complete (U-25). So new Pods count as missing
+ * until they are available, but for those that may be unavailable anyway: what stays longer is what deleteReadyLimit would have
+ * kept.
+ */
+static int32_t surge_for_update(
+    const struct cs_limits *l, const struct cs_counts *c, int32_t old_diff, int32_t new_diff)
+{
+    if (l->no_rollout)
+        return 0;
+    if (old_diff > 0 && new_diff <= 0)
+        return min32(old_diff, abs32(new_diff) + max32(c->unavail_new - l->unavailable, 0));
+    if (old_diff < 0 && new_diff > 0)
+        return min32(abs32(old_diff), new_diff);
+    return 0;
+}
+
 static struct surge surge_in_use(
     const struct cs_limits *l, const struct cs_counts *c, int32_t old_diff, int32_t new_diff)
 {
     int32_t missing = c->pre_del_new + c->pre_del_old + c->unavail_new + c->unavail_old;
     int32_t to_del = c->to_del_new + c->to_del_old;
     int32_t for_delete = 0;
-    int32_t for_update = 0;
+    int32_t for_update = surge_for_update(l, c, old_diff, new_diff);
     int32_t for_update_old = 0;
 
     if (l->surge == 0)
         return (struct surge){0, 0};
     if (to_del > 0)
         for_delete = min32(max32(missing + to_del - l->unavailable, 0), to_del);
-    if ((old_diff > 0 && new_diff < 0) || (old_diff < 0 && new_diff > 0))
-        for_update = min32(abs32(old_diff), abs32(new_diff));
     if (abs32(old_diff) <= abs32(new_diff) ? old_diff < 0 : new_diff > 0)
         for_update_old = for_update;
     if (for_delete >= for_update) {

@@ -27,6 +27,7 @@ struct cs_limits {
     bool current_is_update;
     bool partition_rollback; /* gate CloneSetPartitionRollback */
     bool exclude_preparing; /* preparing-delete Pods do not count */
+    bool no_rollout; /* OnDelete: surge for Pods asked to go, not for an update that never comes */
 };
 
 struct cs_numbers {
@@ -107,6 +108,7 @@ struct cs_planner {
     struct cs_vcts old_vcts; /* what Pods of the current revision are made from, when it is not the update revision */
     const char *old_lacks; /* … or the volume that they would mount and nothing provides: none are made (U-09) */
     char not_in_place[128]; /* InPlaceOnly cannot: the path of the template, for the status */
+    bool held_back; /* a ready Pod that was asked to go has to stay for now */
 };
 
 struct cs_action *cs_plan_add(struct cs_planner *pl, enum cs_action_kind kind, const char *why);

@@ -512,6 +512,23 @@ static bool selector_usable(struct cs_planner *pl)
     return !wrong;
 }
 
+/*
+ * U-03: a budget that will never be there is told. Admission refuses the like, but replicas may come from 0 by the scale
+ * subresource, and a paused set has no surge.
+ */
+static void note_no_budget(struct cs_planner *pl)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    bool rolls = pl->update_numbers.update_num != 0 && !s->paused && s->type != CS_UPDATE_ON_DELETE;
+    int32_t budget = pl->limits.unavailable + pl->counts.total - pl->limits.n;
+
+    if (budget > 0 || pl->numbers.scale_up > 0 || !(rolls || pl->held_back))
+        return;
+    cs_plan_note(pl, true, "UpdateLimited", "", "%s: maxUnavailable%s allows no Pod to be out of service, limit: %d",
+        rolls ? "no Pod is updated" : "Pods that were asked to go stay", s->paused ? " of a paused CloneSet" : "",
+        budget);
+}
+
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
 {
     cs_autofree const char **listed = sort_listed(&o->set->spec);
@@ -526,6 +543,7 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
     cs_plan_classify(&pl);
     cs_plan_finished(&pl);
     cs_plan_scale(&pl);
+    note_no_budget(&pl);
     cs_plan_update(&pl);
     cs_plan_claims(&pl);
     cs_plan_refresh(&pl);

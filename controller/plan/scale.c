@@ -110,15 +110,25 @@ void cs_plan_finished(struct cs_planner *pl)
     }
 }
 
-/* Ready Pods that a request under way may take out of service (a DELETE, a gate) use up the limit of this pass already. */
-static int32_t ready_pods_leaving(const struct cs_planner *pl)
+/* The limit of spec §5.2 counts it as if it were of use; but it is not available, and on its way out. */
+static bool is_dead_weight(const struct cs_view_pod *v)
+{
+    return v->specified && !v->pre_delete && !v->available;
+}
+
+/*
+ * What has used up the limit of this pass already: ready Pods that a request under way may take out of service (a DELETE, a
+ * gate), and Pods asked to go that are not available: with them gone there are fewer than the limit was made of, and ready ones
+ * deleted on their account would be missed (issue 4: never more unavailable than allowed).
+ */
+static int32_t limit_used(const struct cs_planner *pl)
 {
     int32_t n = 0;
 
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         const struct cs_view_pod *v = &pl->o->pods[i];
 
-        n += v->ours && v->busy != CS_IDLE && v->busy != CS_BUSY_CREATE && v->ready;
+        n += v->ours && (is_dead_weight(v) || (v->busy != CS_IDLE && v->busy != CS_BUSY_CREATE && v->ready));
     }
     return n;
 }
@@ -133,9 +143,13 @@ static void delete_within(struct cs_planner *pl, struct cs_view_pod **list, uint
         if (v->busy == CS_BUSY_DELETE)
             continue;
         if (v->ready) {
-            if (*limit <= 0)
+            int32_t own = is_dead_weight(v) ? 1 : 0; /* used up by itself */
+
+            if (*limit + own <= 0) {
+                pl->held_back = true;
                 continue;
-            (*limit)--;
+            }
+            *limit -= 1 - own;
         }
         cs_plan_delete_pod(pl, v, why);
     }
@@ -258,7 +272,7 @@ void cs_plan_scale(struct cs_planner *pl)
 {
     const struct cs_numbers *d = &pl->numbers;
     cs_autofree struct cs_view_pod **list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);
-    int32_t limit = d->delete_ready_limit - ready_pods_leaving(pl);
+    int32_t limit = d->delete_ready_limit - limit_used(pl);
 
     if (cs_plan_regret(pl)) {
         hand_back(pl);

@@ -68,6 +68,31 @@ static void spec_5_2_example_surge_first(void **state)
     run(rows, CS_ARRAY_LEN(rows));
 }
 
+/* U-25: our passes are cut in pieces; the surge of a wave stays until the wave is there, as far as maxUnavailable is used up. */
+static void u25_surge_stays_until_the_new_pods_are_available(void **state)
+{
+    static const struct row rows[] = {
+        {"the last wave is being made: none is taken in", {.n = 10, .unavailable = 0, .surge = 3},
+            {.total = 13, .total_old = 5, .active_old = 5, .active_new = 8, .unavail_new = 2},
+            {.update_num = 2, .update_max_unavailable = 3}},
+        {"they may be unavailable anyway: as the spec says", {.n = 10, .unavailable = 2, .surge = 3},
+            {.total = 13, .total_old = 5, .active_old = 5, .active_new = 8, .unavail_new = 2},
+            {.scale_down = 1,
+                .scale_down_old = 5,
+                .delete_ready_limit = 3,
+                .update_num = 2,
+                .update_max_unavailable = 5}},
+        {"all are made and one is not there yet: one old Pod stays", {.n = 10, .unavailable = 0, .surge = 3},
+            {.total = 13, .total_old = 3, .active_old = 3, .active_new = 10, .unavail_new = 1},
+            {.scale_down = 2, .scale_down_old = 3, .delete_ready_limit = 2, .update_num = 0}},
+        {"nothing is old: surge makes no more than replicas", {.n = 10, .unavailable = 0, .surge = 3},
+            {NEW(10), .unavail_new = 4}, {0}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
 static void spec_5_2_creation(void **state)
 {
     static const struct row rows[] = {
@@ -105,6 +130,19 @@ static void spec_5_2_deletion(void **state)
             {.scale_down = 2, .scale_down_old = 1, .delete_ready_limit = 3, .update_num = 0}},
         {"surge replaces specified Pods before they go", {.n = 3, .unavailable = 0, .surge = 1},
             {NEW(3), .to_del_new = 1}, {.scale_up = 1, .scale_up_limit = 1}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
+/* With OnDelete no update takes the surge Pods in again: they would stay for good. */
+static void surge_without_a_rollout_is_for_pods_asked_to_go(void **state)
+{
+    static const struct row rows[] = {
+        {"old Pods of an OnDelete set: none", {.n = 3, .surge = 1, .no_rollout = true}, {OLD(3)}, {.update_num = 3}},
+        {"one is asked to go: its replacement comes first", {.n = 3, .surge = 1, .no_rollout = true},
+            {OLD(3), .to_del_old = 1}, {.scale_up = 1, .scale_up_limit = 1, .update_num = 3}},
     };
 
     (void)state;
@@ -160,8 +198,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_5_2_example_without_surge),
         cmocka_unit_test(spec_5_2_example_surge_first),
+        cmocka_unit_test(u25_surge_stays_until_the_new_pods_are_available),
         cmocka_unit_test(spec_5_2_creation),
         cmocka_unit_test(spec_5_2_deletion),
+        cmocka_unit_test(surge_without_a_rollout_is_for_pods_asked_to_go),
         cmocka_unit_test(spec_6_12_partition_rollback_needs_its_gate),
         cmocka_unit_test(spec_5_2_limits_are_rounded),
     };

@@ -63,6 +63,12 @@ static void spec_5_1_deletion(void **state)
             "bbbbb new ready specified;"
             " ccccc new ready specified busy:delete; ddddd new ready",
             "", ""},
+        {"a specified Pod that is not ready uses the limit as well", "'replicas':3",
+            "bbbbb new unready specified;"
+            " ccccc new ready specified; ddddd new ready",
+            "", "delete-pod bbbbb"},
+        {"a young one asked to go goes on its own account", "'replicas':3,'minReadySeconds':60",
+            "bbbbb new ready since:5 specified; ccccc new ready; ddddd new ready", "", "delete-pod bbbbb"},
         {"podsToDelete names it", "'replicas':2,'scaleStrategy':{'podsToDelete':['web-ccccc']}",
             "bbbbb new ready; ccccc new ready", "", "delete-pod ccccc"},
         {"scale-in waits for the specified", "'replicas':1",
