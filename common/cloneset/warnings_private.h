@@ -11,6 +11,7 @@
 /* The side of an edit that counts: the old or the new object. Absent and unusable fields have their defaults. */
 struct cs_edit_side {
     struct cs_json obj, spec, tmpl, vcts, strategy;
+    struct cs_shape shape;
     int32_t replicas;
     enum cs_update_type type;
     bool paused;
@@ -22,6 +23,7 @@ struct cs_edit {
     struct cs_check mem; /* owns decoded strings */
     struct cs_texts *out;
     bool create; /* was is empty */
+    const char *at; /* path of the strategy in the version that the edit speaks */
     struct cs_edit_side was, is;
     int32_t pods; /* of the old object: status.replicas, or replicas without a status */
     bool template_changed;
