@@ -70,20 +70,32 @@ static void write_client_config(struct cs_jw *w, const struct cs_publish_want *w
     cs_jw_end_obj(w);
 }
 
-static void write_members(struct cs_jw *w, struct cs_json obj, struct cs_json except)
+/* Members of obj beyond name, clientConfig and those of `except`; policy: failurePolicy instead of obj's, or NULL. */
+static void write_members(struct cs_jw *w, struct cs_json obj, struct cs_json except, const char *policy)
 {
     cs_json_foreach (member, obj) {
         cs_autofree char *key = cs_json_key_dup(member);
 
         if (cs_streq(key, "name") || cs_streq(key, "clientConfig") || cs_json_exists(cs_json_get(except, key)))
             continue;
-        cs_jw_kraw(w, key, cs_json_raw(member));
+        if (policy && cs_streq(key, "failurePolicy"))
+            cs_jw_kstr(w, key, policy);
+        else
+            cs_jw_kraw(w, key, cs_json_raw(member));
     }
 }
 
+/* See cs_publish_want.settled; NULL: as the body says. */
+static const char *policy_of(const struct cs_publish_want *want, struct cs_json have)
+{
+    if (want->settled || cs_json_str_is(cs_json_get(have, "failurePolicy"), "Fail"))
+        return NULL;
+    return "Ignore";
+}
+
 /* Ours, and what `have` (may be absent) holds beyond it. */
-static void write_entry(
-    struct cs_jw *w, const struct cs_publish_want *want, const struct cs_webhook_entry *e, struct cs_json have)
+static void write_entry(struct cs_jw *w, const struct cs_publish_want *want, const struct cs_webhook_entry *e,
+    struct cs_json have, const char *policy)
 {
     static const struct cs_json absent;
     cs_autojdoc body = {0};
@@ -94,8 +106,8 @@ static void write_entry(
     cs_jw_kstr(w, "name", e->name);
     cs_jw_key(w, "clientConfig");
     write_client_config(w, want, e->path, false);
-    write_members(w, cs_jdoc_root(&body), absent);
-    write_members(w, have, cs_jdoc_root(&body));
+    write_members(w, cs_jdoc_root(&body), absent, policy);
+    write_members(w, have, cs_jdoc_root(&body), NULL);
     cs_jw_end_obj(w);
 }
 
@@ -107,7 +119,7 @@ static bool entry_equal(const struct cs_publish_want *want, const struct cs_webh
     struct cs_jw w;
 
     cs_jw_init(&w, &text);
-    write_entry(&w, want, e, absent);
+    write_entry(&w, want, e, absent, policy_of(want, have));
     return cs_jdoc_parse(&doc, cs_strbuf_str(&text), text.len, NULL, NULL) &&
            cs_publish_covers(have, cs_jdoc_root(&doc));
 }
@@ -161,7 +173,7 @@ static void write_webhooks(struct cs_jw *w, struct cs_json obj, const struct cs_
         const struct cs_webhook_entry *e = entry_named(want, cs_json_get(hook, "name"));
 
         if (e)
-            write_entry(w, want, e, hook);
+            write_entry(w, want, e, hook, policy_of(want, hook));
         else
             cs_jw_raw(w, cs_json_raw(hook));
     }
@@ -169,7 +181,7 @@ static void write_webhooks(struct cs_jw *w, struct cs_json obj, const struct cs_
         const struct cs_webhook_entry *e = &want->entries[i];
 
         if (is_ours(want, e) && !cs_json_exists(find_entry(obj, e->name)))
-            write_entry(w, want, e, (struct cs_json){0});
+            write_entry(w, want, e, (struct cs_json){0}, want->settled ? NULL : "Ignore");
     }
     cs_jw_end_arr(w);
 }

@@ -25,6 +25,11 @@ struct cs_publish_want {
     unsigned n_entries;
     bool mutating; /* kind of the object */
     const char *config;
+    /*
+     * Entries have stood long enough for a replica to be reached. Before that, one whose body says failurePolicy Fail is
+     * written as Ignore (and left at either): on a fresh install nobody answers yet, and no write of a user has to fail for it.
+     */
+    bool settled;
 };
 
 enum cs_publish_state {

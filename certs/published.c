@@ -12,9 +12,11 @@
 #define UNREADY_AFTER_MS 15000 /* trouble of an object that was right before (see cs_rotator_ready) */
 #define OWN_WRITE_SEEN_MS 5000 /* the watch should have shown our write by then */
 #define SEEN_MAX ((size_t)4 << 20)
+#define SETTLED_AFTER_MS 10000 /* a replica that was ready for so long can be reached (see cs_publish_want.settled) */
 
 enum phase { IDLE, READING /* the Secret */, READ, PATCHING };
-enum shown { SHOWN_UNKNOWN, SHOWN_MISSING, SHOWN_DIFFERS, SHOWN_EQUAL, SHOWN_OPTED_OUT, SHOWN_UNUSED };
+/* LAX: right, but for a failurePolicy that may become strict now. */
+enum shown { SHOWN_UNKNOWN, SHOWN_MISSING, SHOWN_DIFFERS, SHOWN_LAX, SHOWN_EQUAL, SHOWN_OPTED_OUT, SHOWN_UNUSED };
 
 struct cs_published {
     struct cs_published_options o;
@@ -35,6 +37,7 @@ struct cs_published {
     int64_t bad_since_ms; /* -1: good */
     bool was_good; /* at any time */
     bool was_equal; /* to this bundle: a difference now is somebody else's doing */
+    bool settled; /* see cs_publish_want; for good */
 
     /* The write under way. */
     enum phase phase;
@@ -179,6 +182,7 @@ static struct cs_publish_want want_of(const struct cs_published *p)
         .n_entries = r->n_entries,
         .mutating = p->o.mutating,
         .config = p->name,
+        .settled = p->settled,
     };
 }
 
@@ -186,6 +190,7 @@ static enum shown compare(const struct cs_published *p, struct cs_strbuf *patch)
 {
     struct cs_publish_want want = want_of(p);
     cs_autojdoc doc = {0};
+    cs_autostrbuf ignored = CS_STRBUF_INIT;
 
     if (!p->seen)
         return SHOWN_MISSING;
@@ -201,12 +206,19 @@ static enum shown compare(const struct cs_published *p, struct cs_strbuf *patch)
     case CS_PUBLISH_DIFFERS:
         break;
     }
-    return SHOWN_DIFFERS;
+    want.settled = false;
+    return p->settled && cs_publish_compare(cs_jdoc_root(&doc), &want, &ignored) == CS_PUBLISH_EQUAL ? SHOWN_LAX
+                                                                                                     : SHOWN_DIFFERS;
+}
+
+static bool needs_write(enum shown shown)
+{
+    return shown == SHOWN_DIFFERS || shown == SHOWN_LAX;
 }
 
 static bool is_good(const struct cs_published *p)
 {
-    return p->shown == SHOWN_EQUAL || p->shown == SHOWN_OPTED_OUT || p->shown == SHOWN_UNUSED;
+    return p->shown == SHOWN_EQUAL || p->shown == SHOWN_LAX || p->shown == SHOWN_OPTED_OUT || p->shown == SHOWN_UNUSED;
 }
 
 static void look(struct cs_published *p, const char *bundle_pem)
@@ -317,7 +329,7 @@ static void start_patch(struct cs_published *p)
     cs_autostrbuf patch = CS_STRBUF_INIT;
 
     p->phase = IDLE;
-    if (compare(p, &patch) != SHOWN_DIFFERS || patch.failed)
+    if (!needs_write(compare(p, &patch)) || patch.failed)
         return;
     p->phase = PATCHING;
     p->repairing = p->was_equal; /* the watch may show our write before its answer comes */
@@ -350,19 +362,35 @@ static int64_t repair(struct cs_published *p)
     return INT64_MAX;
 }
 
+/* When the entries may become strict; INT64_MAX: they are, or that is not known yet. */
+static int64_t settle(struct cs_published *p)
+{
+    if (p->settled || p->shown != SHOWN_EQUAL || p->ok_since_ms < 0)
+        return INT64_MAX;
+    if (now_ms(p) < p->ok_since_ms + SETTLED_AFTER_MS)
+        return p->ok_since_ms + SETTLED_AFTER_MS;
+    p->settled = true;
+    p->was_equal = false; /* the difference to come is our own doing */
+    p->dirty = true;
+    return INT64_MAX;
+}
+
 int64_t cs_published_step(struct cs_published *p, const char *bundle_pem)
 {
     int64_t next = INT64_MAX;
+    int64_t settled_at;
 
     look(p, bundle_pem);
-    if (p->synced && p->bundle && p->shown == SHOWN_DIFFERS)
+    settled_at = settle(p);
+    look(p, bundle_pem);
+    if (p->synced && p->bundle && needs_write(p->shown))
         next = repair(p);
     else if (p->phase == READ)
         p->phase = IDLE;
     if (p->bad_since_ms >= 0 && p->was_good && now_ms(p) < p->bad_since_ms + UNREADY_AFTER_MS &&
         next > p->bad_since_ms + UNREADY_AFTER_MS)
         next = p->bad_since_ms + UNREADY_AFTER_MS;
-    return next;
+    return next < settled_at ? next : settled_at;
 }
 
 /* ---- questions ---- */

@@ -425,6 +425,24 @@ static bool decode_vcts(struct cs_decoder *d, const struct cs_where *at, struct 
     return true;
 }
 
+/* Leniently: the template's spec has no schema, and what is wrong with it only keeps Pods from being created. */
+static bool copy_topology_keys(struct cs_decoder *d, struct cs_json spec, struct cs_cloneset *s)
+{
+    struct cs_json list = cs_json_list(cs_json_at(spec, "template", "spec", NULL), "topologySpreadConstraints");
+
+    if (cs_json_count(list) == 0)
+        return true;
+    s->topology_keys = cs_try_calloc(cs_json_count(list), sizeof(*s->topology_keys));
+    if (!s->topology_keys)
+        return cs_decode_too_large(d, &spec_where);
+    cs_json_foreach (constraint, list) {
+        const char *key = cs_json_intern_nonempty(d->pool, cs_json_get(constraint, "topologyKey"));
+        if (key)
+            s->topology_keys[s->n_topology_keys++] = key;
+    }
+    return true;
+}
+
 static const struct cs_field template_fields[] = {
     CS_FIELD_WHOLE("template", decode_template),
     CS_FIELD_WHOLE("volumeClaimTemplates", decode_vcts),
@@ -532,8 +550,8 @@ struct cs_cloneset *cs_cloneset_decode(struct cs_intern *pool, struct cs_json ob
         return NULL;
     bool ok = cs_cloneset_spec_decode(pool, spec, &s->spec, err) &&
               (cs_json_is_null(spec) || cs_decode_fields(&strict, &spec_where, spec, template_fields, s)) &&
-              copy_raw(&strict, obj, spec, s) && decode_status(&lenient, cs_json_get(obj, "status"), &s->status) &&
-              cs_decode_ok(&strict);
+              copy_topology_keys(&strict, spec, s) && copy_raw(&strict, obj, spec, s) &&
+              decode_status(&lenient, cs_json_get(obj, "status"), &s->status) && cs_decode_ok(&strict);
     if (!ok) {
         cs_cloneset_free(pool, s);
         return NULL;
@@ -553,5 +571,6 @@ void cs_cloneset_free(struct cs_intern *pool, struct cs_cloneset *s)
     free(s->annotations_raw);
     cs_texts_unref(pool, s->vct_names, s->n_vcts);
     cs_pairs_done(pool, &s->template_labels);
+    cs_texts_unref(pool, s->topology_keys, s->n_topology_keys);
     free(s);
 }

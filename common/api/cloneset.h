@@ -103,6 +103,8 @@ struct cs_cloneset {
     const char **vct_names; /* metadata.name of each claim template, in order; interned, never NULL */
     uint32_t n_vcts;
     struct cs_pairs template_labels; /* template.metadata.labels */
+    const char **topology_keys; /* template.spec.topologySpreadConstraints[].topologyKey; interned, never NULL or "" */
+    uint32_t n_topology_keys;
 };
 
 /*

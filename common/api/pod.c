@@ -176,6 +176,28 @@ static void decode_status(struct cs_intern *pool, struct cs_json status, struct 
     }
 }
 
+static void decode_restarts_of(struct cs_json name, struct cs_json statuses, struct cs_pod *p)
+{
+    struct cs_str wanted, found;
+
+    cs_json_foreach (status, statuses) {
+        int32_t n = 0;
+        if (!cs_json_str_borrow(name, &wanted) || !cs_json_str_borrow(cs_json_get(status, "name"), &found) ||
+            !cs_str_eq(wanted, found) || !cs_json_i32(cs_json_get(status, "restartCount"), &n))
+            continue;
+        if (n > p->sidecar_restarts)
+            p->sidecar_restarts = n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
+    }
+}
+
+static void decode_sidecars(struct cs_json spec, struct cs_json status, struct cs_pod *p)
+{
+    cs_json_foreach (container, cs_json_list(spec, "initContainers")) {
+        if (cs_json_str_is(cs_json_get(container, "restartPolicy"), "Always"))
+            decode_restarts_of(cs_json_get(container, "name"), cs_json_list(status, "initContainerStatuses"), p);
+    }
+}
+
 /* ---- labels, annotations ---- */
 
 static const char *const lifecycle_names[] = {
@@ -263,6 +285,7 @@ struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct 
     p->claims = (const char **)(p->containers + room.containers);
     decode_spec(pool, spec, p);
     decode_status(pool, status, p);
+    decode_sidecars(spec, status, p);
     decode_keys(pool, cs_json_at(obj, "metadata", "annotations", NULL), p);
     if (!cs_decode_ok(&d)) {
         cs_pod_free(pool, p);

@@ -65,6 +65,8 @@ struct cs_pod {
     bool specified_delete; /* label exists */
     bool old_state_key, old_grace_key; /* the old keys exist: writers remove them */
     bool has_inplace_gate, has_kruise_gate; /* spec.readinessGates */
+    uint16_t
+        sidecar_restarts; /* largest restartCount of a restartable init container; 65,535: that or more (spec §6.3) */
 };
 
 struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);

@@ -212,12 +212,9 @@ struct strike_ctx {
 
 static bool strike_keep(void *ctx, const char *name)
 {
-    const struct cs_observation *o = ((struct strike_ctx *)ctx)->o;
+    const struct cs_view_pod *v = cs_observation_pod(((struct strike_ctx *)ctx)->o, name);
 
-    for (uint32_t i = 0; i < o->n_pods; i++)
-        if (o->pods[i].ours && cs_streq(o->pods[i].name, name))
-            return true;
-    return false;
+    return v && v->ours;
 }
 
 /* Marks the entry busy and makes the op for a write of an existing object. */

@@ -8,11 +8,19 @@
 #include "common/base/alloc.h"
 #include "controller/cloneset/controller.h"
 
-static bool node_lost(struct cs_controller *c, const char *node)
+/* The Node of a Pod; NULL: it has none, or the Node is not known (any more). */
+static const struct cs_node *node_of(struct cs_controller *c, const struct cs_pod *p)
 {
-    const struct cs_entry *e = node ? cs_store_find(&c->store, CS_K_NODE, "", node) : NULL;
+    const struct cs_entry *e = p->node ? cs_store_find(&c->store, CS_K_NODE, "", p->node) : NULL;
 
-    return node && (!e || !e->obj || !((const struct cs_node *)e->obj)->ready);
+    return e ? e->obj : NULL;
+}
+
+static bool node_lost(struct cs_controller *c, const struct cs_pod *p)
+{
+    const struct cs_node *node = node_of(c, p);
+
+    return p->node && (!node || !node->ready);
 }
 
 static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *o)
@@ -32,7 +40,9 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
         v->id = p ? p->id : e->id;
         v->revision = p ? p->revision : e->revision;
         if (p && cs_pod_terminating(p))
-            v->node_lost = node_lost(c, p->node);
+            v->node_lost = node_lost(c, p);
+        else if (p && o->set->n_topology_keys > 0)
+            v->node = node_of(c, p); /* only scale-in among topologies asks (spec §5.6) */
         o->n_pods++;
     }
 }

@@ -92,6 +92,7 @@ bool cs_image_same(const char *a, const char *b);
 struct cs_planner {
     struct cs_observation *o;
     struct cs_plan *p;
+    const char *const *listed; /* podsToDelete, sorted */
     const struct cs_view_revision *update, *current;
     struct cs_limits limits;
     struct cs_counts counts;

@@ -194,12 +194,32 @@ static bool owned_by_pod(const struct cs_view_claim *c, const struct cs_pod *p)
     return owner && p && cs_streq(owner->uid, p->meta.uid);
 }
 
-static bool listed_for_delete(const struct cs_cloneset_spec *s, const char *name)
+static int by_text(const void *x, const void *y)
 {
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* podsToDelete sorted, owned by the caller: both this list and the Pods may be thousands. */
+static const char **sort_listed(const struct cs_cloneset_spec *s)
+{
+    const char **listed = cs_new_array(const char *, s->n_pods_to_delete + (size_t)1);
+
     for (uint32_t i = 0; i < s->n_pods_to_delete; i++)
-        if (cs_streq(s->pods_to_delete[i], name))
-            return true;
-    return false;
+        listed[i] = s->pods_to_delete[i];
+    qsort(listed, s->n_pods_to_delete, sizeof(listed[0]), by_text);
+    return listed;
+}
+
+static bool listed_for_delete(const struct cs_planner *pl, const char *name)
+{
+    return bsearch(&name, pl->listed, pl->o->set->spec.n_pods_to_delete, sizeof(name), by_text);
+}
+
+const struct cs_view_pod *cs_observation_pod(const struct cs_observation *o, const char *name)
+{
+    const struct cs_view_pod wanted = {.name = name};
+
+    return o->n_pods > 0 ? bsearch(&wanted, o->pods, o->n_pods, sizeof(wanted), by_pod_name) : NULL;
 }
 
 static void link_claims(struct cs_planner *pl)
@@ -258,7 +278,7 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
     claim_pod(pl, v);
     v->is_new = cs_revision_same(v->revision, pl->update->rev->meta.name);
     v->marked = p && p->specified_delete && p->recreate_for;
-    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(s, v->name);
+    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(pl, v->name);
     v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
     v->ready = p && cs_pod_available(p, 0, pl->o->now_ms);
     v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
@@ -266,7 +286,7 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
         cs_plan_requeue_at(pl, cs_pod_available_at_ms(p, s->min_ready_s));
     /* D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. */
     if (v->ours && v->marked && (v->is_new || s->type == CS_UPDATE_INPLACE_ONLY) && v->busy != CS_BUSY_DELETE) {
-        v->specified = listed_for_delete(s, v->name);
+        v->specified = listed_for_delete(pl, v->name);
         v->marked = false;
         if (v->busy == CS_IDLE) {
             cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = p;
@@ -314,19 +334,12 @@ void cs_plan_strike(struct cs_planner *pl)
     uint32_t vanished = 0;
 
     for (uint32_t i = 0; i < s->n_pods_to_delete; i++) {
-        bool found = false;
-        bool known = false;
+        const struct cs_view_pod *v = cs_observation_pod(pl->o, s->pods_to_delete[i]);
 
-        for (uint32_t k = 0; k < pl->o->n_pods && !found; k++) {
-            const struct cs_view_pod *v = &pl->o->pods[k];
-
-            known = known || cs_streq(v->name, s->pods_to_delete[i]);
-            found = v->ours && cs_streq(v->name, s->pods_to_delete[i]);
-        }
-        if (found)
+        if (v && v->ours)
             continue;
         vanished++;
-        if (!known) /* D16 */
+        if (!v) /* D16 */
             cs_plan_note(pl, false, "PodsToDeleteStruck", s->pods_to_delete[i],
                 "struck %s from scaleStrategy.podsToDelete: no such Pod of this CloneSet", s->pods_to_delete[i]);
     }
@@ -422,7 +435,8 @@ static bool selector_usable(struct cs_planner *pl)
 
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
 {
-    struct cs_planner pl = {.o = o, .p = ret, .has_claims = o->set->n_vcts > 0};
+    cs_autofree const char **listed = sort_listed(&o->set->spec);
+    struct cs_planner pl = {.o = o, .p = ret, .listed = listed, .has_claims = o->set->n_vcts > 0};
 
     *ret = (struct cs_plan){0};
     if (o->set->meta.deleted_ms != 0 || !selector_usable(&pl))

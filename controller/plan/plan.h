@@ -145,6 +145,8 @@ struct cs_plan {
 /* Plans one pass. The observation's arrays are sorted and their planner fields filled in place. */
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret);
 void cs_plan_done(struct cs_plan *p);
+/* The Pod of that name, or NULL; once planned, for the Pods are sorted then. */
+const struct cs_view_pod *cs_observation_pod(const struct cs_observation *o, const char *name);
 
 /* Destructive in the sense of D2. */
 bool cs_action_destructive(enum cs_action_kind k);

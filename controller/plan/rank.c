@@ -6,16 +6,24 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "controller/plan/parts.h"
+#include "controller/plan/order.h"
 
 static int cmp_i64(int64_t a, int64_t b)
 {
     return (a > b) - (a < b);
 }
 
+/* Of a Pod that is still being created nothing is known: it is Pending, without node, never ready. */
+static const struct cs_pod *pod_of(const struct cs_view_pod *v)
+{
+    static const struct cs_pod unseen;
+
+    return v->pod ? v->pod : &unseen;
+}
+
 static int phase_order(const struct cs_pod *p)
 {
-    switch (p ? p->phase : CS_PHASE_PENDING) {
+    switch (p->phase) {
     case CS_PHASE_RUNNING:
         return 2;
     case CS_PHASE_UNKNOWN:
@@ -30,7 +38,7 @@ static int phase_order(const struct cs_pod *p)
 
 static bool plain_ready(const struct cs_pod *p)
 {
-    return p && p->ready.status == CS_COND_TRUE;
+    return p->ready.status == CS_COND_TRUE;
 }
 
 /* Later first; none at all (0) before everything. */
@@ -44,91 +52,96 @@ static int cmp_recent_first(int64_t a, int64_t b)
 }
 
 /* Criteria 1 and 2 of §5.6. */
-static int cmp_assigned_phase(const struct cs_view_pod *a, const struct cs_view_pod *b)
+static int cmp_assigned_phase(const struct cs_pod *a, const struct cs_pod *b)
 {
-    bool a_has = a->pod && a->pod->node;
-    bool b_has = b->pod && b->pod->node;
-
-    if (a_has != b_has)
-        return a_has ? 1 : -1;
-    return phase_order(a->pod) - phase_order(b->pod);
+    if (!a->node != !b->node)
+        return a->node ? 1 : -1;
+    return phase_order(a) - phase_order(b);
 }
 
-/* Criteria 7 to 9, then the name, so that the order is total and the same for everybody. */
-static int cmp_ready_restarts_age(const struct cs_view_pod *a, const struct cs_view_pod *b)
+/* Criteria 7 and 8. */
+static int cmp_ready_time_restarts(const struct cs_pod *a, const struct cs_pod *b)
 {
     int c = 0;
 
-    if (plain_ready(a->pod) && plain_ready(b->pod))
-        c = cmp_recent_first(a->pod->ready.transition_ms, b->pod->ready.transition_ms);
-    if (c == 0)
-        c = cmp_i64(b->pod ? b->pod->max_restarts : 0, a->pod ? a->pod->max_restarts : 0);
-    if (c == 0)
-        c = cmp_recent_first(a->pod ? a->pod->meta.created_ms : 0, b->pod ? b->pod->meta.created_ms : 0);
+    if (plain_ready(a) && plain_ready(b))
+        c = cmp_recent_first(a->ready.transition_ms, b->ready.transition_ms);
+    return c != 0 ? c : cmp_i64(b->max_restarts, a->max_restarts);
+}
+
+/* Criterion 9, then the name. */
+static int cmp_age_name(const struct cs_view_pod *a, const struct cs_view_pod *b)
+{
+    int c = cmp_recent_first(pod_of(a)->meta.created_ms, pod_of(b)->meta.created_ms);
+
     return c != 0 ? c : strcmp(a->name, b->name);
 }
 
-static int cmp_delete(const struct cs_view_pod *a, const struct cs_view_pod *b, bool in_node_group)
+int cs_cmp_delete(const struct cs_view_pod *a, const struct cs_view_pod *b, unsigned with)
 {
-    int c;
+    const struct cs_pod *p = pod_of(a);
+    const struct cs_pod *q = pod_of(b);
+    int c = cmp_assigned_phase(p, q);
 
-    /* D3: what already owns its claims is half deleted and goes first. */
-    if (!in_node_group && a->claims_handed != b->claims_handed)
-        return a->claims_handed ? -1 : 1;
-    c = cmp_assigned_phase(a, b);
-    if (c == 0 && !in_node_group && a->available != b->available)
-        c = a->available ? 1 : -1;
-    if (c == 0 && plain_ready(a->pod) != plain_ready(b->pod))
-        c = plain_ready(a->pod) ? 1 : -1;
+    if (c == 0 && (with & CS_BY_AVAILABLE))
+        c = a->available - b->available;
     if (c == 0)
-        c = cmp_i64(a->pod ? a->pod->deletion_cost : 0, b->pod ? b->pod->deletion_cost : 0);
-    if (c == 0 && !in_node_group && a->rank != b->rank)
-        c = a->rank > b->rank ? -1 : 1;
-    return c != 0 ? c : cmp_ready_restarts_age(a, b);
-}
-
-static const char *node_of(const struct cs_view_pod *v)
-{
-    return v->pod && v->pod->node ? v->pod->node : "";
-}
-
-static int by_node(const void *x, const void *y)
-{
-    const struct cs_view_pod *a = *(struct cs_view_pod *const *)x;
-    const struct cs_view_pod *b = *(struct cs_view_pod *const *)y;
-    int c = strcmp(node_of(a), node_of(b));
-
-    return c != 0 ? c : cmp_delete(a, b, true);
+        c = plain_ready(p) - plain_ready(q);
+    if (c == 0)
+        c = cmp_i64(p->deletion_cost, q->deletion_cost);
+    if (c == 0 && (with & CS_BY_RANK))
+        c = (a->rank < b->rank) - (a->rank > b->rank);
+    if (c == 0)
+        c = cmp_ready_time_restarts(p, q);
+    return c != 0 ? c : cmp_age_name(a, b);
 }
 
 static int by_delete(const void *x, const void *y)
 {
-    return cmp_delete(*(struct cs_view_pod *const *)x, *(struct cs_view_pod *const *)y, false);
+    const struct cs_view_pod *a = *(struct cs_view_pod *const *)x;
+    const struct cs_view_pod *b = *(struct cs_view_pod *const *)y;
+
+    /* D3: what already owns its claims is half deleted and goes first. */
+    if (a->claims_handed != b->claims_handed)
+        return a->claims_handed ? -1 : 1;
+    return cs_cmp_delete(a, b, CS_BY_AVAILABLE | CS_BY_RANK);
 }
 
 void cs_rank_for_delete(const struct cs_observation *o, struct cs_view_pod **group, uint32_t n)
 {
-    (void)o;
-    if (n == 0)
+    if (n < 2)
         return;
-    /* Within each node with c > 1 Pods the i-th of the first c-1 gets c-1-i: crowded nodes are thinned out. */
-    qsort(group, n, sizeof(group[0]), by_node);
-    for (uint32_t from = 0; from < n;) {
-        uint32_t to = from + 1;
-
-        while (to < n && strcmp(node_of(group[from]), node_of(group[to])) == 0)
-            to++;
-        for (uint32_t i = from; i < to; i++)
-            group[i]->rank = *node_of(group[from]) != '\0' ? (double)(to - 1 - i) : 0;
-        from = to;
-    }
+    cs_rank_by_node(group, n);
+    if (o->set->n_topology_keys > 0)
+        cs_rank_by_topology(o->set, group, n);
     qsort(group, n, sizeof(group[0]), by_delete);
+}
+
+/* ---- whom to update first ---- */
+
+/* The criteria of §5.6 without 3, 5 and 6; one more between restarts and age. */
+static int by_default(const void *x, const void *y)
+{
+    const struct cs_view_pod *a = *(struct cs_view_pod *const *)x;
+    const struct cs_view_pod *b = *(struct cs_view_pod *const *)y;
+    const struct cs_pod *p = pod_of(a);
+    const struct cs_pod *q = pod_of(b);
+    int c = cmp_assigned_phase(p, q);
+
+    if (c == 0)
+        c = plain_ready(p) - plain_ready(q);
+    if (c == 0)
+        c = b->specified - a->specified; /* no other one is marked instead */
+    if (c == 0)
+        c = cmp_ready_time_restarts(p, q);
+    if (c == 0)
+        c = q->sidecar_restarts - p->sidecar_restarts;
+    return c != 0 ? c : cmp_age_name(a, b);
 }
 
 /*
  * Half-way: marked for recreation and out of service, or taken out of service for an in-place update that has not been sent
- * yet. A marked Pod that still serves must not come before those that do not: it may have to wait for them (delete_ready_limit),
- * and at the head of the list it would end the walk of spec §6.2 for good.
+ * yet. A marked Pod that still serves does not come before those that do not: it may have to wait for them (delete_ready_limit).
  */
 static bool half_way(const struct cs_view_pod *v)
 {
@@ -136,29 +149,30 @@ static bool half_way(const struct cs_view_pod *v)
            (v->pod && v->pod->has_inplace_gate && v->pod->inplace_ready.status == CS_COND_FALSE);
 }
 
-static int by_update(const void *x, const void *y)
+/* Whatever priorities say: half-way first, then those that wait in PreparingUpdate (§6.3, 4). */
+static int class_of(const struct cs_view_pod *v)
 {
-    const struct cs_view_pod *a = *(struct cs_view_pod *const *)x;
-    const struct cs_view_pod *b = *(struct cs_view_pod *const *)y;
-    bool pa = a->pod && a->pod->state == CS_LC_PREPARING_UPDATE;
-    bool pb = b->pod && b->pod->state == CS_LC_PREPARING_UPDATE;
-    int c;
+    return (half_way(v) ? 0 : 2) + (pod_of(v)->state == CS_LC_PREPARING_UPDATE ? 0 : 1);
+}
 
-    if (half_way(a) != half_way(b))
-        return half_way(a) ? -1 : 1;
-    if (pa != pb)
-        return pa ? -1 : 1;
-    c = cmp_assigned_phase(a, b);
-    if (c == 0 && plain_ready(a->pod) != plain_ready(b->pod))
-        c = plain_ready(a->pod) ? 1 : -1;
-    if (c == 0 && a->specified != b->specified)
-        c = a->specified ? -1 : 1; /* no other one is marked instead */
-    return c != 0 ? c : cmp_ready_restarts_age(a, b);
+static void sort_by_class(struct cs_view_pod **pods, uint32_t n)
+{
+    cs_autofree struct cs_view_pod **from = cs_new_array(struct cs_view_pod *, n);
+    uint32_t at = 0;
+
+    memcpy(from, pods, n * sizeof(from[0]));
+    for (int k = 0; k < 4; k++)
+        for (uint32_t i = 0; i < n; i++)
+            if (class_of(from[i]) == k)
+                pods[at++] = from[i];
 }
 
 void cs_sort_for_update(const struct cs_observation *o, struct cs_view_pod **pods, uint32_t n)
 {
-    (void)o;
-    if (n > 1)
-        qsort(pods, n, sizeof(pods[0]), by_update);
+    if (n < 2)
+        return;
+    qsort(pods, n, sizeof(pods[0]), by_default);
+    cs_sort_by_priority(&o->set->spec, pods, n);
+    cs_scatter(o, pods, n);
+    sort_by_class(pods, n);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/alloc.h"
 #include "controller/plan/parts.h"
 
 static bool same_template(const struct cs_observation *o, const struct cs_view_revision *r)
@@ -50,32 +51,48 @@ bool cs_plan_revisions(struct cs_planner *pl)
     return true;
 }
 
-static bool carried(const struct cs_observation *o, const char *name)
+/* Which revisions Pods carry, the update revision left out; owned by the caller. Neighbours mostly carry the same. */
+static bool *find_carried(const struct cs_observation *o)
 {
-    for (uint32_t i = 0; i < o->n_pods; i++)
-        if (cs_revision_same(o->pods[i].revision, name))
-            return true;
-    return false;
+    bool *carried = cs_new_array(bool, o->n_revisions);
+    const char *last = NULL;
+
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        const struct cs_view_pod *v = &o->pods[i];
+
+        if (v->is_new || v->revision == last)
+            continue;
+        last = v->revision;
+        for (uint32_t k = 0; k < o->n_revisions; k++)
+            carried[k] = carried[k] || cs_revision_same(last, o->revisions[k].rev->meta.name);
+    }
+    return carried;
+}
+
+static bool in_use(const struct cs_planner *pl, const bool *carried, uint32_t i)
+{
+    const struct cs_view_revision *r = &pl->o->revisions[i];
+
+    return r == pl->update || r == pl->current || carried[i];
 }
 
 void cs_plan_history(struct cs_planner *pl)
 {
     const struct cs_observation *o = pl->o;
     uint32_t limit = o->set->spec.history_limit < 0 ? 0 : (uint32_t)o->set->spec.history_limit;
+    cs_autofree bool *carried = NULL;
     uint32_t unused = 0;
 
     if (o->n_revisions <= limit)
         return;
-    for (uint32_t i = 0; i < o->n_revisions; i++) {
-        const struct cs_view_revision *r = &o->revisions[i];
-
-        unused += r != pl->update && r != pl->current && !carried(o, r->rev->meta.name);
-    }
+    carried = find_carried(o);
+    for (uint32_t i = 0; i < o->n_revisions; i++)
+        unused += !in_use(pl, carried, i);
     for (uint32_t i = 0; i < o->n_revisions && unused > limit; i++) {
         const struct cs_view_revision *r = &o->revisions[i];
         const struct cs_owner *owner = cs_meta_controller(&r->rev->meta);
 
-        if (r == pl->update || r == pl->current || carried(o, r->rev->meta.name))
+        if (in_use(pl, carried, i))
             continue;
         unused--;
         /* Revisions without an owner are used but are not ours to delete. */

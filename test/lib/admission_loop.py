@@ -11,11 +11,13 @@ import kube
 
 
 class AdmissionLoop(threading.Thread):
-    """Asks for admission again and again; counts what goes wrong because of the webhook."""
+    """Asks for admission again and again; counts what goes wrong because of the webhook.
 
-    def __init__(self, api, every=0.02):
+    unserved: that nobody answers is fine, as long as the edit passes."""
+
+    def __init__(self, api, every=0.02, unserved=False):
         super().__init__(daemon=True)
-        self.api, self.every = api, every
+        self.api, self.every, self.unserved = api, every, unserved
         self.done, self.failures, self.slowest = 0, [], 0.0
         self.stopping = threading.Event()
         self.body = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "loop"},
@@ -31,7 +33,7 @@ class AdmissionLoop(threading.Thread):
                 status, text = self.api.raw("POST", path, self.body)
             except (OSError, http.client.HTTPException):
                 continue  # the API server's own absence is no fault of the webhook
-            if status == 201 and json.loads(text)["spec"].get("revisionHistoryLimit") == 10:
+            if status == 201 and (self.unserved or json.loads(text)["spec"].get("revisionHistoryLimit") == 10):
                 self.done += 1
             elif re.search("webhook|x509", text) or status == 201:
                 self.failures.append(f"{status}: {text[:300]}")

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from harness import Failure, check, progress
+from harness import Failure, check, progress, wait_until
 from kube import MKIMAGE, ROOT
 
 CRD = os.path.join(ROOT, "manifests", "crd.yaml")
@@ -71,6 +71,20 @@ def wait_running(kubectl, timeout=90):
     """Both Deployments are complete, and their Pods ready."""
     for program in PROGRAMS:
         kubectl("rollout", "status", f"deployment/{program}", "-n", NAMESPACE, f"--timeout={timeout}s", timeout=timeout + 10)
+
+
+def wait_strict(api, timeout=40):
+    """Our entries that end in Fail do so; on a fresh install that is some seconds after the first replica is ready."""
+    path = "/apis/admissionregistration.k8s.io/v1"
+    wanted = {"mutatingwebhookconfigurations/cloneset-mutating-webhook": "mcloneset.kb.io",
+              "validatingwebhookconfigurations/cloneset-validating-webhook": "vcloneset.kb.io"}
+
+    def strict():
+        return all(hook["failurePolicy"] == "Fail" for name, entry in wanted.items()
+                   for hook in api.get(f"{path}/{name}").get("webhooks") or [{"name": entry, "failurePolicy": "none"}]
+                   if hook["name"] == entry)
+
+    wait_until("the entries are strict", strict, timeout)
 
 
 def pods(api, program=None):

@@ -113,9 +113,12 @@ void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status
 void fx_empty(struct fx *f)
 {
     *f = (struct fx){.pool = cs_intern_new()};
-    f->o = (struct cs_observation){
-        .gates = &f->gates,
-        .pods = f->vpods, .claims = f->vclaims, .revisions = f->vrevs, .set_fresh = true, .now_ms = FX_NOW};
+    f->o = (struct cs_observation){.gates = &f->gates,
+        .pods = f->vpods,
+        .claims = f->vclaims,
+        .revisions = f->vrevs,
+        .set_fresh = true,
+        .now_ms = FX_NOW};
 }
 
 void fx_init(struct fx *f, const char *spec)
@@ -138,10 +141,25 @@ static enum cs_busy fx_busy(const char *row)
                                       : CS_IDLE;
 }
 
+/* ",'key':'value'" for each word "label:key=value" of a row; owned. */
+static char *fx_labels(const char *row)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (const char *p = row; (p = strstr(p, "label:")); p++) {
+        const char *key = p + strlen("label:");
+        int key_len = (int)strcspn(key, "=");
+        const char *value = key + key_len + 1;
+
+        cs_strbuf_addf(&out, ",'%.*s':'%.*s'", key_len, key, (int)strcspn(value, " "), value);
+    }
+    return cs_xstrdup(cs_strbuf_str(&out));
+}
+
 static char *fx_pod_json(const char *row)
 {
     char id[6], state[64], node[64], rv[CS_RFC3339_SIZE], made[CS_RFC3339_SIZE], gone[CS_RFC3339_SIZE];
-    char cost[64], count[64];
+    char cost[64], count[64], sidecar[64];
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
@@ -149,16 +167,17 @@ static char *fx_pod_json(const char *row)
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "since", 3600) * 1000, rv);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "age", 7200) * 1000, made);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "terminating", 5) * 1000, gone);
+    cs_autofree char *labels = fx_labels(row);
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
         "'labels':{'app':'%s','apps.kruise.io/cloneset-instance-id':'%s','controller-revision-hash':'%s',"
-        "'lifecycle.apps.kruise.io/state':'%s'%s%s},"
+        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s},"
         "'annotations':{'controller.kubernetes.io/pod-deletion-cost':'%s'%s},"
         "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'%s',"
         "'controller':true}]%s%s%s",
         id, id, made, fx_says(row, "unmatched") ? "x" : "web", id, fx_says(row, "new") ? "web-new" : "web-old",
         fx_value(row, "state", "Normal", state), fx_says(row, "hashless") ? "" : ",'pod-template-hash':'x'",
-        fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "",
+        fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "", labels,
         fx_value(row, "cost", "0", cost), fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "",
         fx_says(row, "stranger") ? "u9" : "u1",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? ",'deletionTimestamp':'" : "",
@@ -180,15 +199,16 @@ static char *fx_pod_json(const char *row)
                         : fx_says(row, "unknown")   ? "Unknown"
                                                     : "Running";
     return cs_xasprintf(
-        "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s},"
+        "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s,"
+        "'initContainers':[{'name':'s','image':'s','restartPolicy':'Always'}]},"
         "'status':{'phase':'%s','conditions':[%s],'containerStatuses':[{'name':'c','image':'nginx:1',"
         "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{'running':{"
-        "'startedAt':'2025-01-01T00:00:00Z'}}}]}}",
+        "'startedAt':'2025-01-01T00:00:00Z'}}}],'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
         meta, fx_says(row, "new") ? "nginx:2" : "nginx:1", volumes,
         gateless ? "" : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
         fx_says(row, "nodeless") ? "" : ",'nodeName':'",
         fx_says(row, "nodeless") ? "" : fx_value(row, "node", "n1", node), fx_says(row, "nodeless") ? "" : "'", phase,
-        conditions, fx_value(row, "restarts", "0", count));
+        conditions, fx_value(row, "restarts", "0", count), fx_value(row, "sidecar", "0", sidecar));
 }
 
 struct cs_view_pod *fx_pod(struct fx *f, const char *row)

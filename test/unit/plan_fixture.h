@@ -3,7 +3,7 @@
  * Observations for the planner's tests, written as short rows. The set is "web" (uid u1) with the revisions web-old (1) and
  * web-new (2), which is the live template unless a test says otherwise; a Pod's row is its id and words:
  *
- *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"
+ *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"   "fffff old label:a=b"
  *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. A claim's row: "bbbbb", "bbbbb pod"
  * (handed over to its Pod), "bbbbb foreign", "bbbbb busy". Include after cmocka.h.

@@ -253,6 +253,43 @@ static void test_raw_bytes_stay_as_they_are(void **state)
     fixture_done(&f);
 }
 
+/* Spec §5.6; the template's spec has no schema: what is wrong in it does not keep a set from being decoded. */
+static const struct {
+    const char *what, *constraints, *keys;
+} topology_rows[] = {
+    {"none", "null", ""},
+    {"an empty list", "[]", ""},
+    {"each key in its order", "[{\"topologyKey\":\"zone\",\"maxSkew\":1},{\"topologyKey\":\"host\"}]", "zone host "},
+    {"one twice", "[{\"topologyKey\":\"zone\"},{\"topologyKey\":\"zone\"}]", "zone zone "},
+    {"no key, or none that is one", "[{},{\"topologyKey\":\"\"},{\"topologyKey\":7},null,8,{\"topologyKey\":\"zone\"}]",
+        "zone "},
+    {"no list", "{\"topologyKey\":\"zone\"}", ""},
+};
+
+static void test_topology_keys_of_the_template(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(topology_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT, keys = CS_STRBUF_INIT;
+        struct cs_error err = CS_ERROR_INIT;
+
+        cs_strbuf_addf(&text, HEAD "\"spec\":{\"template\":{\"spec\":{\"topologySpreadConstraints\":%s}}}}",
+            topology_rows[i].constraints);
+        struct cs_cloneset *s = cs_cloneset_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), &err);
+        if (!s)
+            fail_msg("%s: %s", topology_rows[i].what, err.message);
+        for (uint32_t k = 0; k < s->n_topology_keys; k++)
+            cs_strbuf_addf(&keys, "%s ", s->topology_keys[k]);
+        if (strcmp(cs_strbuf_str(&keys), topology_rows[i].keys) != 0)
+            fail_msg("%s: %s", topology_rows[i].what, cs_strbuf_str(&keys));
+        cs_cloneset_free(f.pool, s);
+    }
+    fixture_done(&f);
+}
+
 static void test_status_is_read_leniently(void **state)
 {
     (void)state;
@@ -434,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_update_types),
         cmocka_unit_test(test_errors_name_the_path),
         cmocka_unit_test(test_raw_bytes_stay_as_they_are),
+        cmocka_unit_test(test_topology_keys_of_the_template),
         cmocka_unit_test(test_status_is_read_leniently),
         cmocka_unit_test(test_the_peers_sets_at_rest),
         cmocka_unit_test(test_the_peers_sets_in_flight),

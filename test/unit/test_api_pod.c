@@ -290,6 +290,45 @@ static void test_containers_volumes_gates(void **state)
     fixture_done(&f);
 }
 
+/* Spec §6.3: init containers count when they are restartable, and by name. */
+static const struct {
+    const char *what, *spec, *status; /* initContainers, initContainerStatuses */
+    uint16_t restarts;
+} sidecar_rows[] = {
+    {"a restartable one", "{\"name\":\"a\",\"restartPolicy\":\"Always\"}", "{\"name\":\"a\",\"restartCount\":4}", 4},
+    {"a plain one", "{\"name\":\"a\"}", "{\"name\":\"a\",\"restartCount\":4}", 0},
+    {"of several the largest, plain ones left out",
+        "{\"name\":\"a\",\"restartPolicy\":\"Always\"},{\"name\":\"b\"},{\"name\":\"c\",\"restartPolicy\":\"Always\"}",
+        "{\"name\":\"c\",\"restartCount\":2},{\"name\":\"b\",\"restartCount\":9},{\"name\":\"a\",\"restartCount\":1}",
+        2},
+    {"no status yet", "{\"name\":\"a\",\"restartPolicy\":\"Always\"}", "", 0},
+    {"a status without container", "", "{\"name\":\"a\",\"restartCount\":4}", 0},
+    {"more than fit", "{\"name\":\"a\",\"restartPolicy\":\"Always\"}", "{\"name\":\"a\",\"restartCount\":70000}",
+        65535},
+    {"negative", "{\"name\":\"a\",\"restartPolicy\":\"Always\"}", "{\"name\":\"a\",\"restartCount\":-1}", 0},
+    {"wrong types", "{\"name\":1,\"restartPolicy\":\"Always\"},{\"restartPolicy\":\"Always\"},null,7",
+        "{\"restartCount\":4},{\"name\":1,\"restartCount\":4},null", 0},
+};
+
+static void test_restarts_of_restartable_init_containers(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(sidecar_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, POD("},\"spec\":{\"initContainers\":[%s]},\"status\":{\"initContainerStatuses\":[%s]}"),
+            sidecar_rows[i].spec, sidecar_rows[i].status);
+        struct cs_pod *p = decode(&f, cs_strbuf_str(&text));
+        if (p->sidecar_restarts != sidecar_rows[i].restarts)
+            fail_msg("%s: %d", sidecar_rows[i].what, p->sidecar_restarts);
+        assert_int_equal(p->max_restarts, 0);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
+
 static void test_lists_that_are_objects_are_absent(void **state)
 {
     (void)state;
@@ -515,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_state_and_grace_annotations),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_containers_volumes_gates),
+        cmocka_unit_test(test_restarts_of_restartable_init_containers),
         cmocka_unit_test(test_lists_that_are_objects_are_absent),
         cmocka_unit_test(test_too_many_containers_are_an_error),
         cmocka_unit_test(test_a_pod_at_rest),

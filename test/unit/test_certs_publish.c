@@ -37,7 +37,8 @@ static struct cs_publish_want want_service(void)
         .entries = entries,
         .n_entries = CS_ARRAY_LEN(entries),
         .mutating = true,
-        .config = "mutating"};
+        .config = "mutating",
+        .settled = true};
 }
 
 #define CC(path)                                                                                                       \
@@ -138,6 +139,27 @@ static void a_patched_configuration_is_equal(void **state)
     assert_non_null(strstr(cs_strbuf_str(&patch), "\"url\":\"https://127.0.0.1:9443/mutate\""));
     assert_null(strstr(cs_strbuf_str(&patch), "\"service\""));
     assert_int_equal(compare(cs_strbuf_str(&patch), &want, &again), CS_PUBLISH_EQUAL);
+}
+
+#define LAX1 "{\"name\":\"mcloneset.kb.io\"," CC("/mutate") ",\"failurePolicy\":\"Ignore\"," RULES "}"
+
+/* U-33: on a fresh install nobody can be reached yet. */
+static void entries_are_lax_until_somebody_can_be_reached(void **state)
+{
+    struct cs_publish_want want = want_service();
+    cs_autostrbuf first = CS_STRBUF_INIT;
+    cs_autostrbuf later = CS_STRBUF_INIT;
+    cs_autostrbuf none = CS_STRBUF_INIT;
+
+    (void)state;
+    want.settled = false;
+    assert_int_equal(compare("{" META "}", &want, &first), CS_PUBLISH_DIFFERS);
+    assert_string_equal(cs_strbuf_str(&first), PATCH(LAX1 "," OURS2));
+    assert_int_equal(compare(CONFIG(LAX1 "," OURS2), &want, &none), CS_PUBLISH_EQUAL);
+    assert_int_equal(compare(CONFIG(OURS1 "," OURS2), &want, &none), CS_PUBLISH_EQUAL); /* another replica was faster */
+    want.settled = true;
+    assert_int_equal(compare(CONFIG(LAX1 "," OURS2), &want, &later), CS_PUBLISH_DIFFERS);
+    assert_string_equal(cs_strbuf_str(&later), PATCH(OURS1 "," OURS2));
 }
 
 static void only_entries_of_this_object_are_written(void **state)
@@ -291,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configurations_are_compared_and_mended),
         cmocka_unit_test(a_patched_configuration_is_equal),
+        cmocka_unit_test(entries_are_lax_until_somebody_can_be_reached),
         cmocka_unit_test(only_entries_of_this_object_are_written),
         cmocka_unit_test(the_crds_conversion_is_mended),
         cmocka_unit_test(covers_overlooks_what_is_not_stated),

@@ -18,6 +18,7 @@
 
 static void an_empty_secret_is_filled_and_published(void **state)
 {
+    cs_autofree char *text = NULL;
     auto_world w;
     struct replica *r = &w.replicas[0];
     cs_autofree char *ca_crt = NULL;
@@ -48,8 +49,17 @@ static void an_empty_secret_is_filled_and_published(void **state)
     assert_string_equal(cs_jtree_str(cs_jtree_get(
                             cs_jtree_get(cs_jtree_get(w.api.objects[FAKE_MUTATING], "metadata"), "annotations"), "a")),
         "b");
+    /* U-33: strict only when a replica has been ready for a while. */
+    text = fake_print(w.api.objects[FAKE_VALIDATING]);
+    assert_non_null(strstr(text, "\"failurePolicy\":\"Ignore\""));
+    run(&w, 10 * SECOND);
+    assert_ready(r);
+    free(text);
+    text = fake_print(w.api.objects[FAKE_VALIDATING]);
+    assert_non_null(strstr(text, "\"failurePolicy\":\"Fail\""));
+    assert_int_equal(repairs(&w, "ValidatingWebhookConfiguration", "hooks-v"), 0);
     run(&w, 10 * HOUR);
-    assert_int_equal(w.api.patches[FAKE_SECRET] + w.api.patches[FAKE_MUTATING] + w.api.patches[FAKE_VALIDATING], 3);
+    assert_int_equal(w.api.patches[FAKE_SECRET] + w.api.patches[FAKE_MUTATING] + w.api.patches[FAKE_VALIDATING], 5);
     assert_true(cs_metric_value(cs_metric_get(w.metrics, &expiry), NULL) > (double)FAKE_WALL / 1000 + 80 * 86400.0);
 }
 
@@ -276,7 +286,7 @@ static void a_foreign_overwrite_is_repaired_at_once(void **state)
     text = fake_print(w.api.objects[FAKE_MUTATING]);
     assert_non_null(strstr(text, "{\"name\":\"other.example.com\",\"x\":1.0}"));
     assert_non_null(strstr(text, "\"namespaceSelector\":{}"));
-    assert_int_equal(w.api.patches[FAKE_MUTATING], 2);
+    assert_int_equal(w.api.patches[FAKE_MUTATING], 3);
     assert_int_equal(repairs(&w, "MutatingWebhookConfiguration", "hooks-m"), 1);
     for (unsigned i = 0; i < MAX_REPLICAS; i++)
         assert_ready(&w.replicas[i]);
@@ -292,7 +302,7 @@ static void a_fight_is_not_fought_hot(void **state)
     world_init(&w, 11);
     install(&w);
     start(&w.replicas[0]);
-    run(&w, 10 * SECOND);
+    run(&w, MINUTE);
     before = w.api.patches[FAKE_VALIDATING];
     for (int i = 0; i < 3000; i++) {
         edit(&w, FAKE_VALIDATING, "webhooks", "[]");

@@ -52,6 +52,7 @@ static void spec_5_6_whom_to_delete_first(void **state)
         {"8: more restarts first", "zzzzz old ready restarts:3", "bbbbb old ready restarts:1 node:n2"},
         {"9: the younger first", "zzzzz old ready age:4000", "bbbbb old ready age:5000 node:n2"},
         {"last: by name", "bbbbb old ready", "zzzzz old ready node:n2"},
+        {"what is still being created is without node", "zzzzz old busy:create", "bbbbb old pending cost:-9"},
     };
 
     (void)state;
@@ -83,6 +84,55 @@ static void spec_5_6_crowded_nodes_are_thinned_out(void **state)
     fx_done(&f);
 }
 
+/*
+ * Within a node the criteria are those of the whole order but for availability: of ccccc and ddddd the former is Ready more recently
+ * and has the rank, though ddddd is not available. So ccccc goes before fffff, which is Ready more recently still, alone on its node.
+ */
+static void spec_5_6_availability_says_nothing_within_a_node(void **state)
+{
+    struct fx f;
+    struct cs_view_pod *list[3];
+    static const char *const want[] = {"ddddd", "ccccc", "fffff"};
+
+    (void)state;
+    fx_init(&f, "'replicas':3");
+    fx_rows(&f,
+        "ccccc old ready node:n1 since:100; ddddd old ready state:PreparingNormal node:n1 since:500;"
+        " fffff old ready node:n2 since:50",
+        false);
+    (void)fx_plan(&f);
+    for (uint32_t i = 0; i < 3; i++)
+        list[i] = &f.vpods[i];
+    cs_rank_for_delete(&f.o, list, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_string_equal(list[i]->id, want[i]);
+    assert_true(list[0]->rank == 0 && list[1]->rank == 1 && list[2]->rank == 0);
+    fx_done(&f);
+}
+
+/* Users want the partition kept, so this holds within one revision; between two, scaleDownOld decides (spec §5.6). */
+static void u26_unschedulable_pods_go_first(void **state)
+{
+    static const struct fx_row rows[] = {
+        {"though others are not Ready, cheaper and younger", "'replicas':2",
+            "bbbbb new unready cost:-9 age:60; ccccc new pending cost:-9; ddddd new pending nodeless cost:9", "",
+            "delete-pod ddddd"},
+        {"several of them, before one that crashes", "'replicas':1",
+            "bbbbb new unready restarts:99; ccccc new pending nodeless; ddddd new pending nodeless", "",
+            "delete-pod ccccc, delete-pod ddddd"},
+        {"of the old ones when those go", "'replicas':2,'updateStrategy':{'partition':1,'paused':true}",
+            "bbbbb old ready; ccccc old pending nodeless cost:9; ddddd new ready", "", "delete-pod ccccc"},
+        {"of the new ones when those go", "'replicas':2,'updateStrategy':{'partition':1,'paused':true}",
+            "bbbbb old ready; ccccc new ready cost:-9; ddddd new pending nodeless", "", "delete-pod ddddd"},
+        {"not across revisions: the partition says how many old ones stay",
+            "'replicas':2,'updateStrategy':{'partition':1,'paused':true}",
+            "bbbbb old ready; ccccc old ready since:60; ddddd new pending nodeless", "", "delete-pod ccccc"},
+    };
+
+    (void)state;
+    FX_RUN(rows);
+}
+
 static void d3_the_half_deleted_goes_first(void **state)
 {
     struct fx f;
@@ -109,7 +159,16 @@ static void spec_6_3_whom_to_update_first(void **state)
         {"1: recently Ready first", "zzzzz old ready since:100", "bbbbb old ready since:200"},
         {"1: deletion cost says nothing", "bbbbb old ready cost:9", "zzzzz old ready cost:-9"},
         {"1: more restarts first", "zzzzz old ready restarts:2", "bbbbb old ready restarts:1"},
+        {"1: more restarts of sidecars first", "zzzzz old ready sidecar:2", "bbbbb old ready sidecar:1"},
+        {"1: restarts before those of sidecars", "zzzzz old ready restarts:1", "bbbbb old ready sidecar:9"},
+        {"1: restarts of sidecars before age", "zzzzz old ready sidecar:2", "bbbbb old ready age:60"},
         {"1: the younger first", "zzzzz old ready age:4000", "bbbbb old ready age:5000"},
+        {"last: by name", "bbbbb old ready", "zzzzz old ready"},
+        {"half-way before PreparingUpdate", "zzzzz old gate-off", "bbbbb old ready state:PreparingUpdate"},
+        {"of the half-way ones PreparingUpdate first", "zzzzz old gate-off state:PreparingUpdate",
+            "bbbbb old gate-off"},
+        {"of those in PreparingUpdate the default order", "zzzzz old unready state:PreparingUpdate",
+            "bbbbb old ready state:PreparingUpdate"},
     };
 
     (void)state;
@@ -123,6 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_5_6_whom_to_delete_first),
         cmocka_unit_test(spec_5_6_crowded_nodes_are_thinned_out),
+        cmocka_unit_test(spec_5_6_availability_says_nothing_within_a_node),
+        cmocka_unit_test(u26_unschedulable_pods_go_first),
         cmocka_unit_test(d3_the_half_deleted_goes_first),
         cmocka_unit_test(spec_6_3_whom_to_update_first),
     };

@@ -251,6 +251,19 @@ static void d16_vanished_names_are_struck_and_told(void **state)
     fx_done(&f);
 }
 
+static void d16_names_in_any_order_and_repeated(void **state)
+{
+    struct fx f;
+
+    (void)state;
+    fx_init(&f, "'replicas':4,'updateStrategy':{'paused':true,'maxUnavailable':4},'scaleStrategy':{'podsToDelete':["
+                "'web-zzzzz','web-fffff','web-bbbbb','web-aaaaa','web-fffff','']}");
+    fx_rows(&f, "ggggg old ready; fffff old ready; bbbbb old ready; ccccc old ready", false);
+    assert_string_equal(fx_plan(&f), "strike, delete-pod bbbbb, delete-pod fffff");
+    assert_int_equal(f.plan.n_notes, 3); /* zzzzz, aaaaa and the empty name */
+    fx_done(&f);
+}
+
 static void spec_4_3_revisions(void **state)
 {
     struct fx f;
@@ -300,6 +313,29 @@ static void spec_4_3_history_is_cut(void **state)
     assert_string_equal(fx_plan(&f), "delete-revision web-a");
     f.vrevs[1].busy = CS_BUSY_DELETE;
     assert_string_equal(fx_plan(&f), "");
+    fx_done(&f);
+}
+
+static void spec_4_3_what_any_pod_carries_stays(void **state)
+{
+    struct fx f;
+    static const char *const carried[] = {"web-new", "web-a", "web-b", "web-a", "c", NULL};
+
+    (void)state;
+    fx_empty(&f);
+    fx_set(&f, "'replicas':6,'revisionHistoryLimit':0,'updateStrategy':{'paused':true}", FX_NEW,
+        "'currentRevision':'web-old'");
+    fx_revision(&f, "web-old", 1, FX_OLD);
+    fx_revision(&f, "web-a", 2, FX_TEMPLATE("'image':'nginx:a'"));
+    fx_revision(&f, "web-b", 3, FX_TEMPLATE("'image':'nginx:b'"));
+    fx_revision(&f, "web-c", 4, FX_TEMPLATE("'image':'nginx:c'"));
+    fx_revision(&f, "web-d", 5, FX_TEMPLATE("'image':'nginx:d'"));
+    fx_revision(&f, "web-new", 6, FX_NEW);
+    fx_rows(&f, "bbbbb old ready; ccccc old ready; ddddd old ready; fffff old ready; ggggg old ready; hhhhh old ready",
+        false);
+    for (size_t i = 0; i < CS_ARRAY_LEN(carried); i++)
+        f.vpods[i].revision = carried[i];
+    assert_string_equal(fx_plan(&f), "delete-revision web-d");
     fx_done(&f);
 }
 
@@ -444,8 +480,10 @@ int main(void)
         cmocka_unit_test(d7_the_same_view_chooses_the_same_names),
         cmocka_unit_test(d2_destructive_steps_wait_for_a_fresh_set),
         cmocka_unit_test(d16_vanished_names_are_struck_and_told),
+        cmocka_unit_test(d16_names_in_any_order_and_repeated),
         cmocka_unit_test(spec_4_3_revisions),
         cmocka_unit_test(spec_4_3_history_is_cut),
+        cmocka_unit_test(spec_4_3_what_any_pod_carries_stays),
         cmocka_unit_test(no_plan_breaks_its_limits),
     };
 

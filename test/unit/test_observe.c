@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the store to the planner's observation: what a Pod's Node is asked for (spec §5.6, D1).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "controller/cloneset/controller.h"
+#include "test/unit/runtime_fake.h"
+
+struct bed {
+    struct rt_fake api;
+    struct cs_rand rand;
+    struct cs_metrics *metrics;
+    struct cs_controller c;
+    int rv;
+};
+
+static bool may_write(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void bed_init(struct bed *b)
+{
+    *b = (struct bed){.rand = {3}, .rv = 100, .metrics = cs_metrics_new()};
+    rt_init(&b->api);
+    const struct cs_controller_options o = {.client = &b->api.client,
+        .loop = &b->api.loop,
+        .clock = &b->api.clock,
+        .metrics = b->metrics,
+        .rand = &b->rand,
+        .instance = "i",
+        .may_write = may_write,
+        .ctx = b};
+    cs_controller_init(&b->c, &o);
+}
+
+static void bed_done(struct bed *b)
+{
+    cs_controller_done(&b->c);
+    cs_metrics_free(b->metrics);
+    rt_done(&b->api);
+}
+
+/* Metadata and the rest, with ' for ". */
+static void feed(struct bed *b, enum cs_kind k, const char *meta, const char *rest)
+{
+    cs_autofree char *text =
+        cs_xasprintf("{'metadata':{%s,'uid':'u1','resourceVersion':'%d','generation':1},%s}", meta, ++b->rv, rest);
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autojdoc doc = {0};
+
+    for (char *p = text; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
+    if (!cs_store_apply(&b->c.store, k, cs_jdoc_root(&doc), false, &err))
+        fail_msg("%s", err.message);
+}
+
+static void feed_set(struct bed *b, const char *constraints)
+{
+    cs_autofree char *spec = cs_xasprintf("'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{"
+                                          "'labels':{'app':'web'}},'spec':{'topologySpreadConstraints':[%s]}}}",
+        constraints);
+
+    feed(b, CS_K_SET, "'name':'web','namespace':'ns'", spec);
+}
+
+static void feed_pod(struct bed *b, const char *name, const char *node, bool terminating)
+{
+    cs_autofree char *meta = cs_xasprintf(
+        "'name':'%s','namespace':'ns','labels':{'apps.kruise.io/cloneset-instance-id':'bbbbb'},'ownerReferences':[{"
+        "'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'u1','controller':true}]%s",
+        name, terminating ? ",'deletionTimestamp':'2025-01-01T00:00:00Z'" : "");
+    cs_autofree char *spec = cs_xasprintf("'spec':{'nodeName':'%s'}", node);
+
+    feed(b, CS_K_POD, meta, spec);
+}
+
+static void feed_node(struct bed *b, bool ready)
+{
+    feed(b, CS_K_NODE, "'name':'n1','labels':{'zone':'z1'}",
+        ready ? "'status':{'conditions':[{'type':'Ready','status':'True'}]}" : "'status':{}");
+}
+
+static void observe(struct bed *b, struct cs_observation *ret)
+{
+    assert_true(cs_observe(&b->c, cs_run_of(&b->c, cs_store_set(&b->c.store, "u1")), ret));
+}
+
+static void spec_5_6_nodes_are_looked_up_when_topologies_ask(void **state)
+{
+    struct bed b;
+    struct cs_observation o;
+
+    (void)state;
+    bed_init(&b);
+    feed_node(&b, true);
+    feed_set(&b, "");
+    feed_pod(&b, "web-bbbbb", "n1", false);
+    observe(&b, &o);
+    assert_int_equal(o.n_pods, 1);
+    assert_null(o.pods[0].node);
+    cs_observation_done(&o);
+
+    feed_set(&b, "{'topologyKey':'zone'}");
+    observe(&b, &o);
+    assert_non_null(o.pods[0].node);
+    assert_string_equal(cs_pairs_get(&o.pods[0].node->meta.labels, "zone"), "z1");
+    cs_observation_done(&o);
+
+    feed_pod(&b, "web-bbbbb", "n2", false); /* a Node that is not known */
+    observe(&b, &o);
+    assert_null(o.pods[0].node);
+    cs_observation_done(&o);
+
+    feed_pod(&b, "web-bbbbb", "", false);
+    observe(&b, &o);
+    assert_null(o.pods[0].node);
+    cs_observation_done(&o);
+    bed_done(&b);
+}
+
+static void d1_the_node_of_a_terminating_pod_is_lost(void **state)
+{
+    static const struct {
+        const char *node;
+        bool terminating, ready, lost;
+    } rows[] = {
+        {"n1", true, true, false}, {"n1", true, false, true}, {"n2", true, true, true}, /* gone */
+        {"", true, false, false}, /* never had one */
+        {"n1", false, false, false}, /* asked only of Pods on their way out */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct bed b;
+        struct cs_observation o;
+
+        bed_init(&b);
+        feed_node(&b, rows[i].ready);
+        feed_set(&b, "");
+        feed_pod(&b, "web-bbbbb", rows[i].node, rows[i].terminating);
+        observe(&b, &o);
+        if (o.pods[0].node_lost != rows[i].lost)
+            fail_msg("row %zu", i);
+        cs_observation_done(&o);
+        bed_done(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spec_5_6_nodes_are_looked_up_when_topologies_ask),
+        cmocka_unit_test(d1_the_node_of_a_terminating_pod_is_lost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
