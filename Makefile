@@ -38,7 +38,7 @@ WEBHOOK_SRC    := $(filter-out webhook/main.c,$(wildcard webhook/*.c))
 CONTROLLER_SRC := $(filter-out controller/main.c,$(wildcard controller/*.c controller/*/*.c))
 SIM_SRC        := $(wildcard test/sim/*.c)
 UNIT_SRC       := $(wildcard test/unit/test_*.c)
-UNIT_HELP_SRC  := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c)) # fixtures that several of them use
+UNIT_HELP_SRC  := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c)) test/sim/sim_json.c # what several of them use
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 COMMON_LIB     := $(BUILD)/libcommon.a

@@ -104,7 +104,9 @@ static bool decode_lifecycle(struct cs_decoder *d, const struct cs_where *at, st
         CS_FIELD(struct cs_cloneset_spec, pre_normal, "preNormal", decode_hook),
         {0},
     };
+    struct cs_cloneset_spec *spec = ret;
 
+    spec->has_lifecycle = true;
     return cs_decode_fields(d, at, v, fields, ret);
 }
 

@@ -68,6 +68,7 @@ struct cs_cloneset_spec {
     bool has_history_limit;
     int32_t history_limit;
     int32_t min_ready_s;
+    bool has_lifecycle; /* also when it names no hook */
     struct cs_hook pre_delete, in_place, pre_normal;
     bool has_progress_deadline;
     int32_t progress_deadline_s;

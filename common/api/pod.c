@@ -113,6 +113,7 @@ static struct cs_pod_condition decode_condition(struct cs_json item, int32_t ind
 
 static void decode_conditions(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
 {
+    struct cs_pod_condition kruise = {.index = -1};
     const struct {
         const char *type;
         struct cs_pod_condition *c;
@@ -120,7 +121,7 @@ static void decode_conditions(struct cs_intern *pool, struct cs_json list, struc
         {"Ready", &p->ready},
         {"ContainersReady", &p->containers_ready},
         {CS_COND_INPLACE_READY, &p->inplace_ready},
-        {CS_COND_KRUISE_READY, &p->kruise_ready},
+        {CS_COND_KRUISE_READY, &kruise},
         {"PodScheduled", &p->scheduled},
     };
     int32_t index = -1;
@@ -137,8 +138,13 @@ static void decode_conditions(struct cs_intern *pool, struct cs_json list, struc
             *wanted[i].c = decode_condition(item, index);
             if (wanted[i].c == &p->scheduled && p->scheduled.status == CS_COND_FALSE)
                 p->unschedulable_reason = cs_json_intern_nonempty(pool, cs_json_get(item, "reason"));
+            if (wanted[i].c == &kruise)
+                p->kruise_ready.message = cs_json_intern_nonempty(pool, cs_json_get(item, "message"));
         }
     }
+    p->kruise_ready.index = kruise.index;
+    p->kruise_ready.status = kruise.status;
+    p->kruise_ready.plain = kruise.plain;
 }
 
 static struct cs_container_status decode_container_status(struct cs_intern *pool, struct cs_json item)
@@ -238,12 +244,10 @@ static int32_t deletion_cost_of(struct cs_json v)
 }
 
 /* The annotation under its new key, else under its old one; by presence, as the peer reads. */
-static const char *state_annotation(
-    struct cs_intern *pool, struct cs_json annos, const char *key, const char *old_key, bool *ret_old_exists)
+static const char *state_annotation(struct cs_intern *pool, struct cs_json annos, const char *key, const char *old_key)
 {
     const char *s = cs_json_intern(pool, cs_json_get(annos, key));
 
-    *ret_old_exists = cs_json_exists(cs_json_get(annos, old_key));
     return s ? s : cs_json_intern(pool, cs_json_get(annos, old_key));
 }
 
@@ -259,10 +263,10 @@ static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_
 
     p->deletion_cost = deletion_cost_of(cs_json_get(annos, CS_ANNO_DELETION_COST));
     p->recreate_for = cs_json_intern(pool, cs_json_get(annos, CS_ANNO_RECREATE_FOR));
-    p->inplace_state =
-        state_annotation(pool, annos, CS_ANNO_INPLACE_STATE, CS_ANNO_INPLACE_STATE_OLD, &p->old_state_key);
-    p->inplace_grace =
-        state_annotation(pool, annos, CS_ANNO_INPLACE_GRACE, CS_ANNO_INPLACE_GRACE_OLD, &p->old_grace_key);
+    p->inplace_state = state_annotation(pool, annos, CS_ANNO_INPLACE_STATE, CS_ANNO_INPLACE_STATE_OLD);
+    p->inplace_grace = state_annotation(pool, annos, CS_ANNO_INPLACE_GRACE, CS_ANNO_INPLACE_GRACE_OLD);
+    p->old_state_key = cs_json_exists(cs_json_get(annos, CS_ANNO_INPLACE_STATE_OLD));
+    p->old_grace_key = cs_json_exists(cs_json_get(annos, CS_ANNO_INPLACE_GRACE_OLD));
 }
 
 /* ---- the whole ---- */
@@ -300,7 +304,7 @@ void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
         return;
     cs_meta_release(pool, &p->meta);
     const char *const texts[] = {p->node, p->id, p->revision, p->recreate_for, p->inplace_state, p->inplace_grace,
-        p->unschedulable_reason, p->reason};
+        p->unschedulable_reason, p->reason, p->kruise_ready.message};
     for (size_t i = 0; i < CS_ARRAY_LEN(texts); i++)
         cs_intern_unref(pool, texts[i]);
     for (uint32_t i = 0; i < p->n_containers; i++) {

@@ -29,6 +29,13 @@ struct cs_pod_condition {
     bool plain; /* no reason and no message */
 };
 
+struct cs_kruise_ready { /* KruisePodReady: its message instead of its time */
+    const char *message; /* raw JSON text (spec A.5), or NULL */
+    int32_t index;
+    enum cs_tristate status : 8;
+    bool plain;
+};
+
 struct cs_container {
     const char *name, *image; /* image: NULL when absent */
     int32_t index; /* in spec.containers */
@@ -52,21 +59,22 @@ struct cs_pod {
     const char *inplace_grace; /* likewise */
     const char *unschedulable_reason; /* PodScheduled False: its reason, or NULL */
     const char *reason; /* status.reason ("Evicted", …) or NULL */
-    struct cs_pod_condition ready, containers_ready, inplace_ready, kruise_ready, scheduled;
+    struct cs_pod_condition ready, containers_ready, inplace_ready, scheduled;
+    struct cs_kruise_ready kruise_ready;
     struct cs_container *containers;
     struct cs_container_status *statuses; /* status.containerStatuses */
     const char **claims; /* spec.volumes[].persistentVolumeClaim.claimName */
     uint16_t n_containers, n_statuses, n_claims; /* a Pod with more than 65,535 of one does not decode */
-    enum cs_pod_phase phase : 8; /* absent or unknown to us: PENDING (spec §5.6 rule 2) */
-    enum cs_lifecycle state : 8;
-    int32_t deletion_cost; /* spec §5.6 rule 5 */
-    int32_t max_restarts; /* largest restartCount over containerStatuses */
-    bool has_template_hash; /* label pod-template-hash exists */
-    bool specified_delete; /* label exists */
-    bool old_state_key, old_grace_key; /* the old keys exist: writers remove them */
-    bool has_inplace_gate, has_kruise_gate; /* spec.readinessGates */
     uint16_t
         sidecar_restarts; /* largest restartCount of a restartable init container; 65,535: that or more (spec §6.3) */
+    enum cs_pod_phase phase : 4; /* absent or unknown to us: PENDING (spec §5.6 rule 2) */
+    enum cs_lifecycle state : 4;
+    bool has_template_hash : 1; /* label pod-template-hash exists */
+    bool specified_delete : 1; /* label exists */
+    bool old_state_key : 1, old_grace_key : 1; /* the old keys exist: writers remove them */
+    bool has_inplace_gate : 1, has_kruise_gate : 1; /* spec.readinessGates */
+    int32_t deletion_cost; /* spec §5.6 rule 5 */
+    int32_t max_restarts; /* largest restartCount over containerStatuses */
 };
 
 struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);

@@ -218,23 +218,33 @@ bool cs_convert(struct cs_json obj, enum cs_version to, struct cs_strbuf *out, s
     return true;
 }
 
-bool cs_convert_note_is_stale(struct cs_json obj)
+static bool has_note(struct cs_json obj)
 {
+    return cs_json_exists(cs_json_at(obj, "metadata", "annotations", CS_ANNO_CONVERSION, NULL)) && check(obj, NULL);
+}
+
+unsigned cs_convert_note_counts(struct cs_json obj)
+{
+    static const unsigned flags[CS_CONVERT_PARTS] = {CS_NOTE_SCALE, CS_NOTE_UPDATE};
     enum cs_version to = other(cs_version_of(obj));
     cs_autojtree *shown = NULL;
     cs_autojtree *made = NULL;
     cs_autojtree *note = NULL;
+    unsigned result = 0;
     bool had;
 
-    if (!cs_json_exists(cs_json_at(obj, "metadata", "annotations", CS_ANNO_CONVERSION, NULL)) || !check(obj, NULL))
-        return false;
+    if (!has_note(obj))
+        return 0;
     shown = read_view(obj);
     note = cs_convert_note_take(shown, to, &had);
     made = cs_jtree_dup(shown);
     cs_convert_rules(made, to);
-    for (size_t i = 0; i < CS_CONVERT_PARTS; i++) {
-        if (restore(note, &cs_convert_parts[i], to, shown, &made))
-            return false;
-    }
-    return true;
+    for (size_t i = 0; i < CS_CONVERT_PARTS; i++)
+        result |= restore(note, &cs_convert_parts[i], to, shown, &made) ? flags[i] : 0;
+    return result;
+}
+
+bool cs_convert_note_is_stale(struct cs_json obj)
+{
+    return has_note(obj) && cs_convert_note_counts(obj) == 0;
 }

@@ -26,6 +26,9 @@
  */
 bool cs_convert(struct cs_json obj, enum cs_version to, struct cs_strbuf *out, struct cs_error *err);
 
+/* Which halves of the annotation of obj count, as flags; 0 when none does, or there is no annotation. */
+enum { CS_NOTE_SCALE = 1 << 0, CS_NOTE_UPDATE = 1 << 1 };
+unsigned cs_convert_note_counts(struct cs_json obj);
 /* True when obj carries the annotation and nothing in it counts (any more). */
 bool cs_convert_note_is_stale(struct cs_json obj);
 

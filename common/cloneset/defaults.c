@@ -5,7 +5,7 @@
  */
 #include "common/cloneset/defaults.h"
 
-#include "common/cloneset/shape.h"
+#include "common/cloneset/convert.h"
 #include "common/json/json_writer.h"
 
 enum rule_kind { RULE_I32, RULE_INTSTR, RULE_TYPE, RULE_INPLACE };
@@ -195,6 +195,17 @@ static void fill_rolling_update(struct patch *p, struct cs_json update)
         fill(p, IN_STRATEGY, rolling, "/spec/updateStrategy/rollingUpdate");
 }
 
+static void fill_update_strategy(struct patch *p, struct cs_json update)
+{
+    if (cs_json_is_null(update)) {
+        add_whole(p, IN_UPDATE, "/spec", "updateStrategy");
+        return;
+    }
+    fill(p, IN_UPDATE, update, "/spec/updateStrategy");
+    if (p->version == CS_V1BETA1 && cs_json_is(update, CS_J_OBJECT))
+        fill_rolling_update(p, update);
+}
+
 size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
 {
     struct cs_shape shape = cs_shape_of(obj);
@@ -207,13 +218,8 @@ size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
         return 0;
     cs_jw_init(&p.w, out);
     fill(&p, IN_SPEC, spec, "/spec");
-    if (cs_json_is_null(update)) {
-        add_whole(&p, IN_UPDATE, "/spec", "updateStrategy");
-    } else if (cs_json_is(update, CS_J_OBJECT)) {
-        fill(&p, IN_UPDATE, update, "/spec/updateStrategy");
-        if (beta)
-            fill_rolling_update(&p, update);
-    }
+    if (!(cs_convert_note_counts(obj) & CS_NOTE_UPDATE))
+        fill_update_strategy(&p, update);
     if (p.n)
         cs_jw_end_arr(&p.w);
     return p.n;

@@ -24,6 +24,9 @@ void cs_cloneset_default(struct cs_intern *pool, struct cs_cloneset_spec *spec);
  *
  * An object of v1beta1 gets the defaults of its version (spec §1.4): type RollingUpdate, and if that is the type, in rollingUpdate
  * podUpdatePolicy ReCreate and the values above; nothing there for OnDelete.
+ *
+ * An update strategy that was converted, and about which the conversion keeps more than is shown (convert.h), is left as it is: a
+ * default written into it would be an edit, and make what is kept void.
  */
 size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out);
 

@@ -261,6 +261,8 @@ static void patch_pod(struct cs_set_run *r, const struct cs_observation *o, cons
         sub = "status";
         break;
     case CS_ACT_REFRESH:
+    case CS_ACT_LIFECYCLE:
+    case CS_ACT_REARM:
         cs_body_refresh(p, a, o->now_ms, &body);
         verb = CS_VERB_PATCH_STRATEGIC;
         sub = "status";

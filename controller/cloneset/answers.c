@@ -10,6 +10,9 @@
 #include "common/base/alloc.h"
 #include "controller/cloneset/ops.h"
 
+/* A server gives a request up after 60 s (its --request-timeout): what has not landed by then never will (D5e). */
+#define MAY_LAND_MS 65000
+
 static bool is_create(const struct cs_ops *op)
 {
     return op->verb == CS_VERB_CREATE;
@@ -17,7 +20,7 @@ static bool is_create(const struct cs_ops *op)
 
 static bool counts_as_update(enum cs_action_kind k)
 {
-    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REFRESH;
+    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REARM;
 }
 
 static void tell_success(struct cs_controller *c, struct cs_set_run *r, const struct cs_ops *op)
@@ -361,6 +364,8 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
     if (cs_error_in_doubt(err)) {
         cs_log_info(c->o.log, "a request is in doubt", CS_KVS("name", op->name),
             CS_KVS("action", cs_action_name(op->action)), CS_KVS("err", err->message));
+        if (is_create(op))
+            op->may_land_until_ms = cs_loop_now_ms(c->o.loop) + MAY_LAND_MS;
         again(op, !is_create(op), err->retry_after_ms); /* D5e: creates under the same name */
         return;
     }
@@ -376,6 +381,14 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
     }
     cs_log_info(c->o.log, "a request failed", CS_KVS("name", op->name), CS_KVS("action", cs_action_name(op->action)),
         CS_KVS("err", err->message));
+    /*
+     * Refused now, but an earlier sending is still in doubt: the same name is tried until that cannot land any more (D5e), since
+     * another name in its place could make one too many.
+     */
+    if (is_create(op) && cs_loop_now_ms(c->o.loop) < op->may_land_until_ms) {
+        again(op, false, err->retry_after_ms);
+        return;
+    }
     settle(op);
     finish(op);
 }

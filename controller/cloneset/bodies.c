@@ -120,19 +120,32 @@ static void pod_volumes(struct cs_jw *w, const struct cs_new_pod *n, struct cs_j
     cs_jw_end_arr(w);
 }
 
-static void pod_gates(struct cs_jw *w, struct cs_json gates)
+/* KruisePodReady only where a hook may need it (spec §6.9): every gate is one more thing that a Pod's traffic depends on. */
+static void pod_gates(struct cs_jw *w, const struct cs_cloneset_spec *s, struct cs_json gates)
 {
-    bool found = false;
+    const struct {
+        const char *type;
+        bool wanted;
+    } ours[] = {
+        {CS_COND_INPLACE_READY, true},
+        {CS_COND_KRUISE_READY, s->pre_delete.mark_not_ready || s->in_place.mark_not_ready},
+    };
 
     cs_jw_key(w, "readinessGates");
     cs_jw_arr(w);
     cs_json_foreach (g, gates) {
-        found = found || cs_json_str_is(cs_json_get(g, "conditionType"), CS_COND_INPLACE_READY);
         cs_jw_raw(w, cs_json_raw(g));
     }
-    if (!found) {
+    for (size_t i = 0; i < CS_ARRAY_LEN(ours); i++) {
+        bool found = false;
+
+        cs_json_foreach (g, gates) {
+            found = found || cs_json_str_is(cs_json_get(g, "conditionType"), ours[i].type);
+        }
+        if (found || !ours[i].wanted)
+            continue;
         cs_jw_obj(w);
-        cs_jw_kstr(w, "conditionType", CS_COND_INPLACE_READY);
+        cs_jw_kstr(w, "conditionType", ours[i].type);
         cs_jw_end_obj(w);
     }
     cs_jw_end_arr(w);
@@ -168,7 +181,7 @@ bool cs_body_pod(const struct cs_new_pod *n, struct cs_strbuf *out, struct cs_er
     cs_jw_obj(&w);
     splice_members(&w, spec, own_members);
     pod_volumes(&w, n, cs_json_get(spec, "volumes"));
-    pod_gates(&w, cs_json_get(spec, "readinessGates"));
+    pod_gates(&w, &n->set->spec, cs_json_get(spec, "readinessGates"));
     cs_jw_end_obj(&w);
     cs_jw_end_obj(&w);
     return out_ok(out, err);

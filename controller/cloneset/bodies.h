@@ -47,6 +47,7 @@ void cs_body_strike(
 
 /* Strategic merge patches of pods/status. */
 void cs_body_gate_off(const struct cs_pod *p, int64_t now_ms, struct cs_strbuf *out);
+/* REFRESH, LIFECYCLE and REARM alike: whatever of labels, annotations, finalizers and conditions the action names. */
 void cs_body_refresh(const struct cs_pod *p, const struct cs_action *a, int64_t now_ms, struct cs_strbuf *out);
 
 /* JSON Patches of pods (spec §6.6 B, C; §6.7). from, to: revision data. False: they cannot be read, or nothing fits the Pod. */

@@ -23,6 +23,7 @@ struct cs_ops {
     char id[CS_ID_SIZE];
     uint64_t call;
     unsigned tries;
+    int64_t may_land_until_ms; /* a create whose answer got lost may still take effect until then; 0: none did */
     bool status; /* a status write */
     struct cs_timer timer;
 };

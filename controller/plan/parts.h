@@ -96,7 +96,8 @@ struct cs_planner {
     const struct cs_view_revision *update, *current;
     struct cs_limits limits;
     struct cs_counts counts;
-    struct cs_numbers numbers;
+    struct cs_numbers numbers; /* for scaling */
+    struct cs_numbers update_numbers; /* Pods counted by label (gate PreparingUpdateAsUpdate) */
     bool need_fresh; /* something destructive was wanted and the set was not fresh */
     bool scaled; /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
     bool has_claims; /* the set has claim templates */

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "common/base/hash.h"
-#include "controller/plan/parts.h"
+#include "controller/plan/lifecycle.h"
 
 const char *cs_action_name(enum cs_action_kind k)
 {
@@ -277,6 +278,8 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
 
     claim_pod(pl, v);
     v->is_new = cs_revision_same(v->revision, pl->update->rev->meta.name);
+    v->scales_as_new =
+        v->is_new || (pl->o->gates->preparing_update_as_update && p && p->state == CS_LC_PREPARING_UPDATE);
     v->marked = p && p->specified_delete && p->recreate_for;
     v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(pl, v->name);
     v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
@@ -284,31 +287,66 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
     v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
     if (p && !v->available && cs_pod_available_at_ms(p, s->min_ready_s) > pl->o->now_ms)
         cs_plan_requeue_at(pl, cs_pod_available_at_ms(p, s->min_ready_s));
-    /* D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. */
-    if (v->ours && v->marked && (v->is_new || s->type == CS_UPDATE_INPLACE_ONLY) && v->busy != CS_BUSY_DELETE) {
-        v->specified = listed_for_delete(pl, v->name);
-        v->marked = false;
-        if (v->busy == CS_IDLE) {
-            cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = p;
-            v->busy = CS_BUSY_PATCH;
-        }
+}
+
+/*
+ * D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. Going back (gate
+ * CloneSetPartitionRollback), what is wanted again is everything but the update revision.
+ */
+static void take_mark_back(struct cs_planner *pl, struct cs_view_pod *v)
+{
+    const struct cs_cloneset_spec *s = &pl->o->set->spec;
+    bool back = pl->update_numbers.update_num < 0;
+
+    if (!v->ours || !v->marked || v->busy == CS_BUSY_DELETE)
+        return;
+    if (v->is_new == back && s->type != CS_UPDATE_INPLACE_ONLY)
+        return;
+    v->specified = listed_for_delete(pl, v->name);
+    v->marked = false;
+    if (v->busy == CS_IDLE) {
+        cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = v->pod;
+        v->busy = CS_BUSY_PATCH;
     }
 }
 
-static void count_pod(struct cs_counts *c, const struct cs_view_pod *v)
+static void count_pod(struct cs_counts *c, const struct cs_view_pod *v, bool is_new)
 {
     c->total++;
-    if (!v->is_new)
+    if (!is_new)
         c->total_old++;
     if (v->pre_delete) {
-        *(v->is_new ? &c->pre_del_new : &c->pre_del_old) += 1;
+        *(is_new ? &c->pre_del_new : &c->pre_del_old) += 1;
         return;
     }
-    *(v->is_new ? &c->active_new : &c->active_old) += 1;
+    *(is_new ? &c->active_new : &c->active_old) += 1;
     if (v->specified)
-        *(v->is_new ? &c->to_del_new : &c->to_del_old) += 1;
+        *(is_new ? &c->to_del_new : &c->to_del_old) += 1;
     else if (!v->available)
-        *(v->is_new ? &c->unavail_new : &c->unavail_old) += 1;
+        *(is_new ? &c->unavail_new : &c->unavail_old) += 1;
+}
+
+static void count_all(struct cs_planner *pl)
+{
+    struct cs_counts by_label = {0};
+
+    pl->counts = (struct cs_counts){0};
+    for (uint32_t i = 0; i < pl->o->n_pods; i++) {
+        const struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (!v->ours)
+            continue;
+        count_pod(&pl->counts, v, v->scales_as_new);
+        count_pod(&by_label, v, v->is_new);
+    }
+    cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
+    cs_numbers_make(&pl->limits, &by_label, &pl->update_numbers);
+}
+
+/* Spec §1.4, §5.2: the label stands for v1beta1's scaleStrategy.excludePreparingDelete. */
+static bool excludes_preparing(const struct cs_cloneset *set)
+{
+    return cs_streq(cs_pairs_get(&set->meta.labels, CS_LABEL_EXCLUDE_PREPARING), "true");
 }
 
 void cs_plan_classify(struct cs_planner *pl)
@@ -320,12 +358,14 @@ void cs_plan_classify(struct cs_planner *pl)
     link_claims(pl);
     for (uint32_t i = 0; i < o->n_pods; i++) {
         classify_pod(pl, &o->pods[i]);
-        if (o->pods[i].ours)
-            count_pod(&pl->counts, &o->pods[i]);
     }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     pl->limits.partition_rollback = o->gates->partition_rollback;
-    cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
+    pl->limits.exclude_preparing = excludes_preparing(o->set);
+    count_all(pl);
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        take_mark_back(pl, &o->pods[i]);
+    count_all(pl); /* which way the update goes does not depend on marks */
 }
 
 void cs_plan_strike(struct cs_planner *pl)
@@ -449,6 +489,7 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
     cs_plan_update(&pl);
     cs_plan_refresh(&pl);
     cs_plan_strike(&pl);
+    cs_plan_note_unhooked(&pl);
     cs_plan_history(&pl);
     cs_plan_status(&pl);
     if (pl.need_fresh)

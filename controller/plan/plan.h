@@ -29,6 +29,7 @@ struct cs_view_pod {
         *node; /* its Node when the template has topologySpreadConstraints; NULL: unknown or not asked */
     /* Filled by the planner: */
     bool ours, is_new, specified, marked, ready, available, pre_delete, chosen, doomed;
+    bool scales_as_new; /* is_new, or to be counted so by gate PreparingUpdateAsUpdate */
     bool claims_handed; /* at least one of its claims is owned by the Pod (D3) */
     uint32_t claim_at, claim_n; /* its claims in observation.claims, after sorting by id */
     double rank;
@@ -110,8 +111,11 @@ struct cs_action {
     char name[CS_NAME_SIZE]; /* CREATE_*, CONFIRM_ABSENT: the object's name */
     char id[CS_ID_SIZE];
     bool gate_true; /* REFRESH: write the condition True */
-    enum cs_lifecycle state; /* REFRESH: new state, NONE: leave */
+    enum cs_lifecycle state; /* REFRESH, LIFECYCLE, REARM: new state, NONE: leave */
     bool template_hash; /* REFRESH: add the label */
+    bool kruise_true; /* REFRESH: the condition KruisePodReady is missing: True */
+    unsigned keys_add, keys_drop; /* REFRESH, LIFECYCLE, REARM: CS_KEY_*, in KruisePodReady (lifecycle.h) */
+    const struct cs_hook *hook; /* REARM: whose labels and finalizers are put back */
     int64_t number; /* RENUMBER_REVISION: new number; INPLACE_START: grace seconds */
     const char *why; /* static text: the reason, for logs */
 };

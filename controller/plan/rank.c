@@ -142,10 +142,12 @@ static int by_default(const void *x, const void *y)
 /*
  * Half-way: marked for recreation and out of service, or taken out of service for an in-place update that has not been sent
  * yet. A marked Pod that still serves does not come before those that do not: it may have to wait for them (delete_ready_limit).
+ * Updating and Updated likewise: out of service for an update to a revision that is not wanted any more.
  */
 static bool half_way(const struct cs_view_pod *v)
 {
     return (v->specified && !v->available) || v->busy != CS_IDLE ||
+           (v->pod && (v->pod->state == CS_LC_UPDATING || v->pod->state == CS_LC_UPDATED)) ||
            (v->pod && v->pod->has_inplace_gate && v->pod->inplace_ready.status == CS_COND_FALSE);
 }
 

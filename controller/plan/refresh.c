@@ -3,7 +3,7 @@
  * The Pods' own housekeeping, whatever the strategy says (spec §6.1 step 1, §6.6 D–F, §6.7, §6.8): the readiness gate, the
  * lifecycle state, the end of grace periods. And the status counters (§7.1).
  */
-#include "controller/plan/parts.h"
+#include "controller/plan/lifecycle.h"
 
 /* Spec §6.7: nothing else is examined while the grace annotation exists. */
 static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
@@ -32,27 +32,6 @@ static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
     cs_inplace_state_done(&s);
 }
 
-/* At most one transition per pass (spec §6.8). NONE: stay. */
-static enum cs_lifecycle next_state(const struct cs_view_pod *v, bool complete)
-{
-    switch (v->pod->state) {
-    case CS_LC_PREPARING_NORMAL:
-        return v->pod->node ? CS_LC_NORMAL : CS_LC_NONE;
-    case CS_LC_PREPARING_UPDATE:
-        return v->is_new ? CS_LC_NORMAL : CS_LC_NONE;
-    case CS_LC_UPDATING:
-        return complete ? CS_LC_NORMAL : CS_LC_NONE;
-    case CS_LC_UPDATED:
-        return CS_LC_NORMAL;
-    case CS_LC_NONE:
-    case CS_LC_NORMAL:
-    case CS_LC_PREPARING_DELETE:
-    case CS_LC_OTHER:
-        break;
-    }
-    return CS_LC_NONE;
-}
-
 static bool is_complete(struct cs_planner *pl, const struct cs_pod *p)
 {
     int64_t stands_at;
@@ -71,17 +50,21 @@ static void refresh_pod(struct cs_planner *pl, struct cs_view_pod *v)
     bool gate_open = p->inplace_ready.status == CS_COND_TRUE && p->inplace_ready.plain;
     bool gate_due = p->has_inplace_gate && !gate_open && p->node;
     bool complete = !gate_due && p->state != CS_LC_UPDATING ? true : is_complete(pl, p);
-    enum cs_lifecycle state = next_state(v, complete);
+    enum cs_lifecycle state = cs_lifecycle_next(pl, v, complete);
+    unsigned stale = cs_ready_keys_stale(p, state != CS_LC_NONE ? state : p->state);
+    bool kruise_due = p->has_kruise_gate && p->kruise_ready.status == CS_COND_ABSENT && p->node;
     struct cs_action *a;
 
     gate_due = gate_due && complete;
-    if (!gate_due && state == CS_LC_NONE && p->has_template_hash)
+    if (!gate_due && state == CS_LC_NONE && p->has_template_hash && stale == 0 && !kruise_due)
         return;
     a = cs_plan_add(pl, CS_ACT_REFRESH, gate_due ? "in service" : "housekeeping");
     a->pod = p;
     a->gate_true = gate_due;
     a->state = state;
     a->template_hash = !p->has_template_hash;
+    a->kruise_true = kruise_due;
+    a->keys_drop = stale;
 }
 
 void cs_plan_refresh(struct cs_planner *pl)

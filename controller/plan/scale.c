@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "controller/plan/parts.h"
+#include "controller/plan/lifecycle.h"
 
 /* Claims that stand between the Pod and its deletion; hands over those that can be (D3). */
 static bool hand_over_claims(struct cs_planner *pl, const struct cs_view_pod *v)
@@ -38,7 +38,11 @@ void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char
 {
     struct cs_action *a;
 
-    v->chosen = true;
+    if (v->busy == CS_IDLE && v->pod && cs_hooked(&pl->o->set->spec.pre_delete, v->pod)) {
+        cs_plan_prepare_delete(pl, v, why);
+        return;
+    }
+    v->chosen = v->doomed = true;
     pl->scaled = true;
     if (v->busy != CS_IDLE || !v->pod || hand_over_claims(pl, v))
         return;
@@ -125,7 +129,7 @@ static uint32_t pick_group(struct cs_planner *pl, struct cs_view_pod **list, boo
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         struct cs_view_pod *v = &pl->o->pods[i];
 
-        if (v->ours && v->is_new == is_new && !v->specified && !v->pre_delete)
+        if (v->ours && v->scales_as_new == is_new && !v->specified && !v->pre_delete)
             list[n++] = v;
     }
     cs_rank_for_delete(pl->o, list, n);
@@ -154,7 +158,7 @@ static void hand_back(struct cs_planner *pl)
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         struct cs_view_pod *v = &pl->o->pods[i];
 
-        if (!v->ours || !v->claims_handed || v->specified || v->chosen || v->doomed || v->busy == CS_BUSY_DELETE)
+        if (!v->ours || !v->claims_handed || v->specified || v->pre_delete || v->doomed || v->busy == CS_BUSY_DELETE)
             continue;
         for (uint32_t k = 0; k < v->claim_n; k++) {
             struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
@@ -176,10 +180,48 @@ static bool deletions_waiting(const struct cs_planner *pl)
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         const struct cs_view_pod *v = &pl->o->pods[i];
 
-        if (v->ours && v->busy != CS_BUSY_DELETE && (v->pre_delete || v->specified))
+        if (v->ours && v->busy != CS_BUSY_DELETE && v->specified && !v->pre_delete)
             return true;
     }
     return false;
+}
+
+/* With a preDelete hook: a write under way may be bringing a Pod to PreparingDelete, and another would be chosen instead. */
+static bool choice_open(const struct cs_planner *pl)
+{
+    for (uint32_t i = 0; pl->o->set->spec.pre_delete.present && i < pl->o->n_pods; i++) {
+        const struct cs_view_pod *v = &pl->o->pods[i];
+
+        if (v->ours && !v->pre_delete && (v->busy == CS_BUSY_PATCH || v->busy == CS_BUSY_READ))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Pods in PreparingDelete are a part of the scale-in (unless they are not counted at all), and what their hooks hold does not
+ * keep the others: more Pods than one pass can send requests for would otherwise wait for the first few to be gone.
+ */
+static void leave_out_prepared(struct cs_planner *pl)
+{
+    struct cs_numbers *d = &pl->numbers;
+
+    if (pl->limits.exclude_preparing)
+        return;
+    d->scale_down -= pl->counts.pre_del_new + pl->counts.pre_del_old;
+    d->scale_down_old -= pl->counts.pre_del_old;
+    if (d->scale_down < 0)
+        d->scale_down = 0;
+    if (d->scale_down_old < 0)
+        d->scale_down_old = 0;
+}
+
+/* Deletes the Pods that their preDelete hook has released. */
+static void delete_prepared(struct cs_planner *pl)
+{
+    for (uint32_t i = 0; i < pl->o->n_pods; i++)
+        if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
+            cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
 }
 
 void cs_plan_scale(struct cs_planner *pl)
@@ -188,19 +230,28 @@ void cs_plan_scale(struct cs_planner *pl)
     cs_autofree struct cs_view_pod **list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);
     int32_t limit = d->delete_ready_limit - ready_pods_leaving(pl);
 
+    if (cs_plan_regret(pl)) {
+        hand_back(pl);
+        return;
+    }
     if (d->scale_up > d->scale_up_limit)
         cs_plan_note(pl, true, "ScaleUpLimited", "",
             "scaleUp is limited because of scaleStrategy.maxUnavailable, limit: %d", d->scale_up_limit);
     if (d->scale_up > 0) { /* nothing is deleted in the same pass (spec §5.1 step 5) */
         if (d->scale_up_limit > 0)
             cs_plan_create(pl);
+        else
+            delete_prepared(pl); /* they may be what creation waits for */
     } else {
-        for (uint32_t i = 0; i < pl->o->n_pods; i++)
-            if (pl->o->pods[i].ours && pl->o->pods[i].pre_delete)
-                cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
+        delete_prepared(pl);
         delete_specified(pl, list, &limit);
+        leave_out_prepared(pl);
         if (d->scale_down > 0 && deletions_waiting(pl))
             return; /* spec §5.1 step 8; who goes is open, so nothing is handed back either */
+        if (d->scale_down > 0 && choice_open(pl)) {
+            pl->scaled = true;
+            return;
+        }
         if (d->scale_down > 0)
             scale_in(pl, list, &limit);
     }

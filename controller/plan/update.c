@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
-#include "controller/plan/parts.h"
+#include "controller/plan/lifecycle.h"
 
 /* Diffs of one pass, by revision: fleets share few revisions. */
 struct verdicts {
@@ -82,6 +82,40 @@ static void inplace_step(struct updater *u, struct cs_view_pod *v, const struct 
     a->from = from->rev;
 }
 
+/* Spec §6.5: by way of the inPlaceUpdate hook. */
+static void update_by_state(struct updater *u, struct cs_view_pod *v, const struct cs_view_revision *from)
+{
+    const struct cs_hook *hook = &u->pl->o->set->spec.in_place;
+
+    switch (v->pod->state) {
+    case CS_LC_NONE:
+    case CS_LC_PREPARING_NORMAL:
+    case CS_LC_NORMAL:
+    case CS_LC_PREPARING_UPDATE:
+        if (cs_hooked(hook, v->pod)) {
+            cs_plan_prepare_update(u->pl, v);
+            break;
+        }
+        v->chosen = true;
+        inplace_step(u, v, from);
+        break;
+    case CS_LC_UPDATING: /* a newer revision overtakes */
+        v->chosen = true;
+        inplace_step(u, v, from);
+        break;
+    case CS_LC_UPDATED: /* without hook, or with all in place, the refresh moves it to Normal first */
+        if (hook->present && !cs_all_hooked(hook, v->pod))
+            cs_plan_rearm(u->pl, v);
+        break;
+    case CS_LC_PREPARING_DELETE:
+    case CS_LC_OTHER:
+        (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
+            "not allowed to in-place update pod %s in state %s", v->name, cs_lifecycle_name(v->pod->state));
+        u->stop = true;
+        break;
+    }
+}
+
 static void update_inplace(struct updater *u, struct cs_view_pod *v)
 {
     const struct cs_cloneset_spec *s = &u->pl->o->set->spec;
@@ -99,26 +133,8 @@ static void update_inplace(struct updater *u, struct cs_view_pod *v)
         mark_recreate(u, v, "cannot be updated in place");
         return;
     }
-    if (v->busy != CS_IDLE || v->specified)
-        return;
-    switch (v->pod->state) {
-    case CS_LC_NONE:
-    case CS_LC_PREPARING_NORMAL:
-    case CS_LC_NORMAL:
-    case CS_LC_PREPARING_UPDATE:
-    case CS_LC_UPDATING:
-        v->chosen = true;
-        inplace_step(u, v, from);
-        break;
-    case CS_LC_UPDATED: /* the refresh moves it to Normal first */
-        break;
-    case CS_LC_PREPARING_DELETE:
-    case CS_LC_OTHER:
-        (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
-            "not allowed to in-place update pod %s in state %s", v->name, cs_lifecycle_name(v->pod->state));
-        u->stop = true;
-        break;
-    }
+    if (v->busy == CS_IDLE && !v->specified)
+        update_by_state(u, v, from);
 }
 
 /* A Pod within its grace period is no candidate: a newer revision waits until its images were changed (spec §6.7). */
@@ -137,7 +153,7 @@ static bool is_candidate(const struct cs_view_pod *v, bool forward)
 static uint32_t within_limit(const struct updater *u, struct cs_view_pod **list, uint32_t n, bool forward)
 {
     const struct cs_observation *o = u->pl->o;
-    const struct cs_numbers *d = &u->pl->numbers;
+    const struct cs_numbers *d = &u->pl->update_numbers;
     int32_t max = d->update_max_unavailable;
     int32_t unavailable = 0;
     int32_t target_unavailable = 0;
@@ -177,7 +193,7 @@ static void update_chosen(struct updater *u, struct cs_view_pod **list, uint32_t
 void cs_plan_update(struct cs_planner *pl)
 {
     const struct cs_cloneset_spec *s = &pl->o->set->spec;
-    bool forward = pl->numbers.update_num > 0;
+    bool forward = pl->update_numbers.update_num > 0;
     struct updater u = {.pl = pl, .target = forward ? pl->update : pl->current};
     cs_autofree struct cs_view_pod **list = NULL;
     uint32_t n = 0;
@@ -187,7 +203,7 @@ void cs_plan_update(struct cs_planner *pl)
             "spec.updateStrategy.type: %.60s is not known: nothing is updated", s->type_text ? s->type_text : "");
         return;
     }
-    if (s->type == CS_UPDATE_ON_DELETE || s->paused || pl->scaled || pl->numbers.update_num == 0)
+    if (s->type == CS_UPDATE_ON_DELETE || s->paused || pl->scaled || pl->update_numbers.update_num == 0)
         return;
     list = cs_new_array(struct cs_view_pod *, pl->o->n_pods + 1);
     for (uint32_t i = 0; i < pl->o->n_pods; i++)

@@ -33,6 +33,17 @@ static const struct sim_scenario scenarios[] = {
         .deletes = true,
         .recreates = true},
     {.name = "InPlaceOnly never recreates", .faults = true, .in_place_only = true, .scales = true, .deletes = true},
+    {.name = "hooks hold what they hold, within maxUnavailable",
+        .hooks = true,
+        .recreates = true,
+        .strict_unavailable = true},
+    {.name = "hooks, faults and crashes, with claims",
+        .hooks = true,
+        .faults = true,
+        .claims = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true},
 };
 
 /* Seeds that found something; run whenever a range is. What they play changes when the simulation does. */
@@ -41,6 +52,7 @@ static const uint64_t regressions[] = {
     195, /* a create that met a conflict was planned once more while it was looked up */
     738, 792, /* a gate on its way to False was not counted when the user rolled back at that moment */
     831, 2970, /* taken back before the kubelet acted, an in-place update waited for ever for a new container */
+    4045, 5157, 5173, /* a create in doubt was refused when sent again, and another name was taken as well */
     3311, /* a create in doubt was sent again though its Pod had come, gone and been replaced */
 };
 

@@ -24,6 +24,7 @@ struct sim_scenario {
     bool deletes; /* the user deletes Pods, nodes evict them */
     bool recreates; /* the user edits what cannot change in place, and the strategy's type */
     bool in_place_only;
+    bool hooks; /* the set has lifecycle hooks, and somebody who answers them */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
@@ -50,6 +51,8 @@ bool sim_json_patch(struct cs_jtree *target, const struct cs_jtree *ops, const c
 const char *sim_condition(const struct cs_jtree *obj, const char *type); /* its status, or NULL */
 /* True when it changed. */
 bool sim_set_condition(struct cs_jtree *obj, const char *type, bool status, const char *time);
+bool sim_has_finalizer(const struct cs_jtree *obj, const char *name);
+void sim_put_finalizer(struct cs_jtree *obj, const char *name, bool there);
 bool sim_owned_by(const struct cs_jtree *obj, const char *uid);
 
 /* sim_api.c */
@@ -79,6 +82,14 @@ void sim_gc_soon(struct sim *s);
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_act(struct sim *s); /* one thing */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
+
+/* sim_hooks.c */
+void sim_hooks_begin(struct sim *s, struct cs_jtree *set);
+void sim_hooks_edit(struct sim *s, struct cs_jtree *set);
+void sim_hooks_pod_changed(struct sim *s, struct sim_obj *pod);
+void sim_hooks_check_delete(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
+void sim_hooks_check_image(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
+const char *sim_hooks_pending(const struct sim_obj *pod); /* NULL: nothing */
 
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);

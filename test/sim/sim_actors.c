@@ -135,7 +135,8 @@ static void kubelet(struct sim *s, uint64_t serial)
             sim_later(s, sim_between(s, 100, 4000), kubelet, serial);
             return;
         }
-        sim_remove(s, SIM_KUBELET, o);
+        if (!sim_get(o->t, "metadata/finalizers")) /* who takes the last one away brings us here again */
+            sim_remove(s, SIM_KUBELET, o);
         return;
     }
     if (cs_streq(phase, "Failed") || cs_streq(phase, "Succeeded"))
@@ -147,6 +148,7 @@ static void kubelet(struct sim *s, uint64_t serial)
 
 void sim_pod_changed(struct sim *s, struct sim_obj *pod)
 {
+    sim_hooks_pod_changed(s, pod);
     if (pod->sync_planned)
         return;
     pod->sync_planned = true;
@@ -391,7 +393,9 @@ void sim_user_act(struct sim *s)
     cs_autojtree *t = cs_jtree_dup(set->t);
     uint64_t dice = sim_below(s, 100);
 
-    if (dice < 30)
+    if (sc->hooks && sim_chance(s, 150))
+        sim_hooks_edit(s, t);
+    else if (dice < 30)
         edit_image(s, t);
     else if (dice < 40)
         edit_label(s, t);
@@ -443,6 +447,8 @@ void sim_user_begin(struct sim *s)
     cs_jtree_set(cs_jtree_get(t, "spec"), "replicas", cs_jtree_new_i64(sim_between(s, 1, 6)));
     if (s->sc->claims)
         cs_jtree_set(cs_jtree_get(t, "spec"), "volumeClaimTemplates", sim_parse(first_claims));
+    if (s->sc->hooks)
+        sim_hooks_begin(s, t);
     if (s->sc->in_place_only)
         cs_jtree_set(sim_need(t, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
     else if (s->sc->recreates && sim_chance(s, 300))

@@ -153,22 +153,41 @@ static bool images_differ(const struct cs_jtree *a, const struct cs_jtree *b)
     return !cs_jtree_equal(sim_get(a, "spec/containers"), sim_get(b, "spec/containers"));
 }
 
-/* A Ready Pod goes out of service by our doing: as many as the strategy promises must stay. */
+/* Spec §5.3, without minReadySeconds. */
+static bool available(const struct cs_jtree *pod)
+{
+    const char *state = sim_label(pod, CS_LABEL_LIFECYCLE_STATE);
+
+    return cs_streq(sim_condition(pod, "Ready"), "True") && (!state || cs_streq(state, "Normal"));
+}
+
+/* An available Pod goes out of service by our doing: as many as the strategy promises must stay. */
 static void check_available(struct sim *s, const struct sim_obj *leaving)
 {
     const struct sim_obj *set = the_set(s);
     int64_t replicas = sim_int(set->t, "spec/replicas", 1);
     int64_t most = sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1);
-    int64_t ready = 0;
+    int64_t left = 0;
 
-    if (!s->sc->strict_unavailable || !cs_streq(sim_condition(leaving->t, "Ready"), "True"))
+    if (!s->sc->strict_unavailable || !available(leaving->t))
         return;
     for (const struct sim_obj *o = s->objs; o; o = o->next)
-        ready += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) &&
-                 cs_streq(sim_condition(o->t, "Ready"), "True");
-    if (ready < replicas - most)
-        sim_fail(s, "Pod %s is taken out of service with %lld others ready; replicas %lld, maxUnavailable %lld",
-            leaving->name, (long long)ready, (long long)replicas, (long long)most);
+        left += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) && available(o->t);
+    if (left < replicas - most)
+        sim_fail(s, "Pod %s is taken out of service with %lld others available; replicas %lld, maxUnavailable %lld",
+            leaving->name, (long long)left, (long long)replicas, (long long)most);
+}
+
+/* A gate closes, or the state does: what waits at a hook is not available. */
+static bool leaves(const struct cs_jtree *before, const struct cs_jtree *after)
+{
+    static const char *const gates[] = {CS_COND_INPLACE_READY, CS_COND_KRUISE_READY};
+    const char *state = sim_label(after, CS_LABEL_LIFECYCLE_STATE);
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(gates); i++)
+        if (!cs_streq(sim_condition(before, gates[i]), "False") && cs_streq(sim_condition(after, gates[i]), "False"))
+            return true;
+    return state && !cs_streq(state, "Normal");
 }
 
 static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
@@ -177,10 +196,11 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
 
     if (!cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), sim_label(after, CS_LABEL_INSTANCE_ID)))
         sim_fail(s, "the id of Pod %s was changed", o->name);
+    if (images_differ(o->t, after))
+        sim_hooks_check_image(s, the_set(s), o);
     if (images_differ(o->t, after) && has_gate(o->t) && cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True"))
         sim_fail(s, "the image of Pod %s changes while its gate is True", o->name);
-    if (!cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "False") &&
-        cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "False"))
+    if (leaves(o->t, after))
         check_available(s, o);
     if (marked && always_in_place_only(s))
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
@@ -195,6 +215,8 @@ void sim_check_delete(struct sim *s, enum sim_actor who, const struct sim_obj *o
         return;
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
+    if (!finished)
+        sim_hooks_check_delete(s, the_set(s), o);
     check_available(s, o);
 }
 
@@ -264,10 +286,17 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
     }
 }
 
+static bool same(const struct cs_jtree *a, const struct cs_jtree *b)
+{
+    return a && b ? cs_jtree_equal(a, b) : a == b;
+}
+
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
 {
     if (o->kind == CS_K_SET)
         take_limits(s, after);
+    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
+        s->hooks_changed_ms = s->now_ms;
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
@@ -352,6 +381,8 @@ static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_
         return no(ret_why, size, "is not at the update revision", o->name);
     if (sim_label(o->t, CS_LABEL_SPECIFIED_DELETE))
         return no(ret_why, size, "is still marked", o->name);
+    if (sim_hooks_pending(o))
+        return no(ret_why, size, sim_hooks_pending(o), o->name);
     if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(set->t, "spec/template/spec/containers")))
         return no(ret_why, size, "has other containers than the template", o->name);
     if (!within(sim_get(set->t, "spec/template/metadata/labels"), sim_get(o->t, "metadata/labels")))

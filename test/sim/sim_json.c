@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an API server does to JSON: merge patch (RFC 7386), as much of the strategic merge patch as Pods' status needs
- * (conditions by type), JSON Patch (RFC 6902: test, add, replace, remove).
+ * (conditions by type, finalizers added), JSON Patch (RFC 6902: test, add, replace, remove).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +116,55 @@ static void merge_conditions(struct cs_jtree *target, const struct cs_jtree *pat
     }
 }
 
+bool sim_has_finalizer(const struct cs_jtree *obj, const char *name)
+{
+    const struct cs_jtree *list = sim_get(obj, "metadata/finalizers");
+
+    for (struct cs_jtree *f = cs_jtree_is(list, CS_J_ARRAY) ? cs_jtree_first(list) : NULL; f; f = cs_jtree_next(f))
+        if (cs_streq(cs_jtree_str(f), name))
+            return true;
+    return false;
+}
+
+void sim_put_finalizer(struct cs_jtree *obj, const char *name, bool there)
+{
+    struct cs_jtree *meta = sim_need(obj, "metadata");
+    struct cs_jtree *list = cs_jtree_get(meta, "finalizers");
+
+    if (sim_has_finalizer(obj, name) == there)
+        return;
+    if (there) {
+        if (!cs_jtree_is(list, CS_J_ARRAY))
+            list = cs_jtree_set(meta, "finalizers", cs_jtree_new_arr());
+        cs_jtree_append(list, cs_jtree_new_str(name));
+        return;
+    }
+    for (struct cs_jtree *f = cs_jtree_first(list); f; f = cs_jtree_next(f))
+        if (cs_streq(cs_jtree_str(f), name)) {
+            cs_jtree_remove(list, f);
+            break;
+        }
+    if (cs_jtree_count(list) == 0)
+        cs_jtree_del(meta, "finalizers");
+}
+
+/* target: metadata */
+static void merge_finalizers(struct cs_jtree *target, const struct cs_jtree *patch)
+{
+    struct cs_jtree *list = cs_jtree_get(target, "finalizers");
+
+    if (!cs_jtree_is(list, CS_J_ARRAY))
+        list = cs_jtree_set(target, "finalizers", cs_jtree_new_arr());
+    for (struct cs_jtree *f = cs_jtree_first(patch); f; f = cs_jtree_next(f)) {
+        bool there = false;
+
+        for (struct cs_jtree *x = cs_jtree_first(list); x; x = cs_jtree_next(x))
+            there = there || cs_jtree_equal(x, f);
+        if (!there)
+            cs_jtree_append(list, cs_jtree_dup(f));
+    }
+}
+
 void sim_merge(struct cs_jtree *target, const struct cs_jtree *patch, bool strategic)
 {
     for (const struct cs_jtree *m = cs_jtree_first(patch); m; m = cs_jtree_next(m)) {
@@ -126,6 +175,8 @@ void sim_merge(struct cs_jtree *target, const struct cs_jtree *patch, bool strat
             cs_jtree_del(target, key);
         } else if (strategic && strcmp(key, "conditions") == 0) {
             merge_conditions(target, m);
+        } else if (strategic && strcmp(key, "finalizers") == 0) {
+            merge_finalizers(target, m);
         } else if (cs_jtree_is(m, CS_J_OBJECT)) {
             if (!cs_jtree_is(have, CS_J_OBJECT))
                 have = cs_jtree_set(target, key, cs_jtree_new_obj());

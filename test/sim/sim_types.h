@@ -18,7 +18,7 @@ struct sim_obj {
     uint64_t rv;
     struct cs_jtree *t;
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
-    bool sync_planned;
+    bool sync_planned, answer_planned;
 };
 
 struct sim_event { /* one version of one object, for watches */
@@ -120,6 +120,7 @@ struct sim {
     uint64_t containers; /* ids of containers so far */
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
+    int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
 

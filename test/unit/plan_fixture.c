@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "controller/plan/lifecycle.h"
 #include "test/unit/plan_fixture.h"
 
 static char *fx_keep(struct fx *f, char *text)
@@ -141,19 +142,58 @@ static enum cs_busy fx_busy(const char *row)
                                       : CS_IDLE;
 }
 
-/* ",'key':'value'" for each word "label:key=value" of a row; owned. */
+/* ",'key':'value'" for each word "label:key=value" of a row, which may name several: "label:a=b,c=d"; owned. */
 static char *fx_labels(const char *row)
 {
     cs_autostrbuf out = CS_STRBUF_INIT;
 
-    for (const char *p = row; (p = strstr(p, "label:")); p++) {
-        const char *key = p + strlen("label:");
-        int key_len = (int)strcspn(key, "=");
-        const char *value = key + key_len + 1;
+    for (const char *p = row; (p = strstr(p, "label:")); p++)
+        for (const char *key = p + strlen("label:"); *key && *key != ' ';) {
+            int key_len = (int)strcspn(key, "=");
+            const char *value = key + key_len + 1;
+            size_t n = strcspn(value, " ,");
 
-        cs_strbuf_addf(&out, ",'%.*s':'%.*s'", key_len, key, (int)strcspn(value, " "), value);
+            cs_strbuf_addf(&out, ",'%.*s':'%.*s'", key_len, key, (int)n, value);
+            key = value + n + (value[n] == ',');
+        }
+    return cs_xstrdup(cs_strbuf_str(&out));
+}
+
+/* "'x','y'" for "finalizer:x,y"; owned. */
+static char *fx_finalizers(const char *row)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+    char buf[64];
+
+    for (const char *word = fx_value(row, "finalizer", "", buf); *word;) {
+        size_t n = strcspn(word, ",");
+
+        cs_strbuf_addf(&out, "%s'%.*s'", out.len > 0 ? "," : "", (int)n, word);
+        word += n + (word[n] == ',');
     }
     return cs_xstrdup(cs_strbuf_str(&out));
+}
+
+/* The condition KruisePodReady with a comma before it, or ""; owned. */
+static char *fx_kruise(const char *row)
+{
+    cs_autostrbuf sb = CS_STRBUF_INIT;
+    char buf[64];
+    const char *keys = fx_value(row, "keys", NULL, buf);
+
+    if (fx_says(row, "kruise"))
+        return cs_xstrdup(",{'type':'KruisePodReady','status':'True'}");
+    if (!keys)
+        return cs_xstrdup("");
+    cs_strbuf_adds(&sb, ",{'type':'KruisePodReady','status':'False','message':'[");
+    for (size_t i = 0; keys[i]; i++)
+        cs_strbuf_addf(&sb, "%s{\\'userAgent\\':\\'%s\\',\\'key\\':\\'%s\\'}", i > 0 ? "," : "",
+            keys[i] == 'x' ? "Other" : "Lifecycle",
+            keys[i] == 'd'   ? "preDeleteHook"
+            : keys[i] == 'u' ? "preUpdateHook"
+                             : "k");
+    cs_strbuf_adds(&sb, "]'}");
+    return cs_strbuf_take(&sb, NULL);
 }
 
 static char *fx_pod_json(const char *row)
@@ -163,6 +203,10 @@ static char *fx_pod_json(const char *row)
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
+    cs_autofree char *finalizers = fx_finalizers(row);
+    cs_autofree char *kruise = fx_kruise(row);
+    bool kruise_gate = fx_says(row, "kruise") || fx_says(row, "kruise-new") || *kruise;
+
     (void)snprintf(id, sizeof(id), "%.5s", row);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "since", 3600) * 1000, rv);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "age", 7200) * 1000, made);
@@ -171,15 +215,15 @@ static char *fx_pod_json(const char *row)
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
         "'labels':{'app':'%s','apps.kruise.io/cloneset-instance-id':'%s','controller-revision-hash':'%s',"
-        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s},"
+        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s},'finalizers':[%s],"
         "'annotations':{'controller.kubernetes.io/pod-deletion-cost':'%s'%s},"
         "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'%s',"
         "'controller':true}]%s%s%s",
         id, id, made, fx_says(row, "unmatched") ? "x" : "web", id, fx_says(row, "new") ? "web-new" : "web-old",
         fx_value(row, "state", "Normal", state), fx_says(row, "hashless") ? "" : ",'pod-template-hash':'x'",
         fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "", labels,
-        fx_value(row, "cost", "0", cost), fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "",
-        fx_says(row, "stranger") ? "u9" : "u1",
+        finalizers, fx_value(row, "cost", "0", cost),
+        fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "", fx_says(row, "stranger") ? "u9" : "u1",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? ",'deletionTimestamp':'" : "",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? gone : "",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? "'" : "");
@@ -188,11 +232,12 @@ static char *fx_pod_json(const char *row)
                                                    "'data-web-%s'}}]",
                                           id)
                                     : cs_xstrdup("");
-    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s",
+    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s",
         fx_says(row, "ready") && !off ? "True" : "False", rv,
         gateless || fx_says(row, "fresh") ? ""
         : off                             ? ",{'type':'InPlaceUpdateReady','status':'False'}"
-                                          : ",{'type':'InPlaceUpdateReady','status':'True'}");
+                                          : ",{'type':'InPlaceUpdateReady','status':'True'}",
+        kruise);
     const char *phase = fx_says(row, "pending")     ? "Pending"
                         : fx_says(row, "failed")    ? "Failed"
                         : fx_says(row, "succeeded") ? "Succeeded"
@@ -205,7 +250,9 @@ static char *fx_pod_json(const char *row)
         "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{'running':{"
         "'startedAt':'2025-01-01T00:00:00Z'}}}],'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
         meta, fx_says(row, "new") ? "nginx:2" : "nginx:1", volumes,
-        gateless ? "" : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
+        gateless      ? ""
+        : kruise_gate ? ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'},{'conditionType':'KruisePodReady'}]"
+                      : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
         fx_says(row, "nodeless") ? "" : ",'nodeName':'",
         fx_says(row, "nodeless") ? "" : fx_value(row, "node", "n1", node), fx_says(row, "nodeless") ? "" : "'", phase,
         conditions, fx_value(row, "restarts", "0", count), fx_value(row, "sidecar", "0", sidecar));
@@ -325,9 +372,13 @@ const char *fx_plan(struct fx *f)
         const struct cs_action *a = &f->plan.actions[i];
         const char *id = action_id(f, a);
 
-        at += (size_t)snprintf(f->text + at, sizeof(f->text) - at, "%s%s%s%s%s%s%s%s%s", i ? ", " : "",
+        at += (size_t)snprintf(f->text + at, sizeof(f->text) - at, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", i ? ", " : "",
             cs_action_name(a->kind), *id ? " " : "", id, action_revision(a), a->gate_true ? " gate" : "",
-            a->state != CS_LC_NONE ? " " : "", cs_lifecycle_name(a->state), a->template_hash ? " hash" : "");
+            a->kruise_true ? " kruise" : "", a->state != CS_LC_NONE ? " " : "", cs_lifecycle_name(a->state),
+            a->template_hash ? " hash" : "", a->keys_add & CS_KEY_PRE_DELETE ? " +preDeleteHook" : "",
+            a->keys_add & CS_KEY_PRE_UPDATE ? " +preUpdateHook" : "",
+            a->keys_drop & CS_KEY_PRE_DELETE ? " -preDeleteHook" : "",
+            a->keys_drop & CS_KEY_PRE_UPDATE ? " -preUpdateHook" : "");
         assert_true(at < sizeof(f->text));
     }
     return f->text;

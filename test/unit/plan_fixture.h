@@ -5,8 +5,10 @@
  *
  *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"   "fffff old label:a=b"
  *
- * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. A claim's row: "bbbbb", "bbbbb pod"
- * (handed over to its Pod), "bbbbb foreign", "bbbbb busy". Include after cmocka.h.
+ * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
+ * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys
+ * preDeleteHook and preUpdateHook; x: one of somebody else). A claim's row: "bbbbb", "bbbbb pod" (handed over to its Pod),
+ * "bbbbb foreign", "bbbbb busy". Include after cmocka.h.
  */
 #ifndef CS_TEST_UNIT_PLAN_FIXTURE_H
 #define CS_TEST_UNIT_PLAN_FIXTURE_H
@@ -66,7 +68,7 @@ void fx_rows(struct fx *f, const char *rows, bool claims);
 void fx_absent(struct fx *f, uint32_t n);
 /*
  * Plans, and prints it: "delete-pod bbbbb, create-pod * new". Objects by id; "*" is a new id; creations tell the revision,
- * a refresh what it writes.
+ * a refresh what it writes ("kruise": KruisePodReady True; "+preUpdateHook": a key of it added).
  */
 const char *fx_plan(struct fx *f);
 void fx_done(struct fx *f);
@@ -82,5 +84,12 @@ void fx_run_rows(const struct fx_row *rows, size_t n);
 
 #define FX_VCT "'volumeClaimTemplates':[{'metadata':{'name':'data'},'spec':{'accessModes':['ReadWriteOnce']}}]"
 #define FX_INPLACE "'updateStrategy':{'type':'InPlaceIfPossible'}"
+/* Hooks; a Pod that they hold (or, for preNormal, let go) has "label:hook/delete=on", "finalizer:hook/update", "label:hook/normal=on". */
+#define FX_HOOKS(hooks) "'lifecycle':{" hooks "}"
+#define FX_PRE_DELETE "'preDelete':{'labelsHandler':{'hook/delete':'on'}}"
+#define FX_PRE_DELETE_MARKING "'preDelete':{'labelsHandler':{'hook/delete':'on'},'markPodNotReady':true}"
+#define FX_PRE_UPDATE "'inPlaceUpdate':{'finalizersHandler':['hook/update']}"
+#define FX_PRE_UPDATE_MARKING "'inPlaceUpdate':{'finalizersHandler':['hook/update'],'markPodNotReady':true}"
+#define FX_PRE_NORMAL "'preNormal':{'labelsHandler':{'hook/normal':'on'}}"
 
 #endif

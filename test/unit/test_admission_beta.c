@@ -21,8 +21,8 @@
 #define GIVE_ALL "; under OnDelete nothing is defaulted here: give partition and maxUnavailable, or drop rollingUpdate"
 #define NIL_PARTITION                                                                                                  \
     ROLLING                                                                                                            \
-        ".partition: Invalid value: \"<nil>\": failed GetScaledValueFromIntOrPercent for partition: nil value for "    \
-        "IntOrString" GIVE_ALL
+    ".partition: Invalid value: \"<nil>\": failed GetScaledValueFromIntOrPercent for partition: nil value for "        \
+    "IntOrString" GIVE_ALL
 #define NIL_BUDGET                                                                                                     \
     ROLLING ".maxUnavailable: Invalid value: \"null\": maxUnavailable and maxSurge should not both be less than "      \
             "1" GIVE_ALL
@@ -250,6 +250,25 @@ static void test_defaults(void **state)
     }
 }
 
+/* D19: a default written into a converted strategy would be an edit that makes void what is kept about it. */
+static void test_a_converted_strategy_is_left_as_it_is(void **state)
+{
+    struct object beta = {0}, alpha = {0}, edited = {0};
+    cs_autostrbuf text = CS_STRBUF_INIT, none = CS_STRBUF_INIT, patch = CS_STRBUF_INIT;
+
+    (void)state;
+    beta_edit(&beta, ON_DELETE " ;; " ROLLING " = {'partition':1,'maxUnavailable':1} ;; spec.revisionHistoryLimit = 1");
+    assert_true(cs_convert(object_root(&beta), CS_V1ALPHA1, &text, NULL));
+    object_edit(&alpha, cs_strbuf_str(&text), "spec.minReadySeconds = 3");
+    assert_int_equal(cs_cloneset_default_patch(object_root(&alpha), &none), 0);
+    object_edit(&edited, alpha.text, UPDATE ".partition = 2");
+    assert_int_equal(cs_cloneset_default_patch(object_root(&edited), &patch), 1);
+    assert_string_equal(cs_strbuf_str(&patch), "[" ADD(US "/maxSurge", "0") "]");
+    object_done(&beta);
+    object_done(&alpha);
+    object_done(&edited);
+}
+
 /* The peer's v1beta1 objects are defaulted and valid: nothing is added, nothing is refused. */
 static void test_the_peers_sets(void **state)
 {
@@ -399,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_updates),
         cmocka_unit_test(test_on_delete_is_warned_of),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_a_converted_strategy_is_left_as_it_is),
         cmocka_unit_test(test_the_peers_sets),
         cmocka_unit_test(test_both_versions_decode_into_the_same),
         cmocka_unit_test(test_what_does_not_decode_is_told_by_its_path),

@@ -126,6 +126,9 @@ static void answer_revision(struct bed *b)
     step(b, 0);
 }
 
+#define FORBIDDEN                                                                                                      \
+    "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Forbidden\",\"message\":\"exceeded "                     \
+    "quota\",\"code\":403}"
 #define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
 
 /* Answers what status writes are open. */
@@ -165,6 +168,31 @@ static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
     step(&b, 1000);
     assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
     assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
+/* A refusal of the second sending says nothing about the first: another name in its place could make one Pod too many. */
+static void d5e_a_name_in_doubt_is_kept_when_it_is_refused(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *body = cs_xstrdup(q->body);
+    rt_answer(q, 0, "");
+    for (int i = 0; i < 4; i++) {
+        step(&b, 15000);
+        q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+        assert_string_equal(q->body, body);
+        rt_answer(q, 403, FORBIDDEN);
+        assert_int_equal(run_of(&b)->creates, 1);
+    }
+    step(&b, 15000); /* the first sending is over for good, and so is the doubt */
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 403, FORBIDDEN);
+    assert_int_equal(run_of(&b)->creates, 0);
     bed_done(&b);
 }
 
@@ -370,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(d5e_a_create_in_doubt_is_sent_again_under_its_name),
+        cmocka_unit_test(d5e_a_name_in_doubt_is_kept_when_it_is_refused),
         cmocka_unit_test(d12_what_is_sent_again_asks_first),
         cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
         cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),

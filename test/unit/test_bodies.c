@@ -370,6 +370,31 @@ static void spec_6_4_metadata_changes_touch_no_container(void **state)
     fx_done(&f);
 }
 
+/* Emptying a map of the template takes off what the template had, and nothing of others. */
+static void quirk_8_what_others_put_on_a_pod_stays(void **state)
+{
+    struct fx f;
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_empty(&f);
+    fx_set(&f, "", FX_OLD, "");
+    fx_revision(&f, "web-a", 1,
+        "{'metadata':{'labels':{'app':'web'},'annotations':{'a':'1'},'finalizers':['x']},"
+        "'spec':{'containers':[{'name':'c','image':'i'}]}}");
+    fx_revision(
+        &f, "web-b", 2, "{'metadata':{'labels':{'app':'web'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
+    (void)fx_pod(&f, "bbbbb old gate-off finalizer:other,x");
+    const struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .now_ms = AT};
+    assert_true(cs_body_inplace_apply(&b, &out, &err));
+    assert_has(&out, "{'op':'remove','path':'/metadata/annotations/a'}");
+    assert_has(&out, "{'op':'add','path':'/metadata/finalizers','value':['other']}");
+    assert_lacks(&out, "'path':'/metadata/annotations'}");
+    assert_lacks(&out, "controller.kubernetes.io~1pod-deletion-cost");
+    fx_done(&f);
+}
+
 static void spec_6_7_start_then_apply(void **state)
 {
     struct fx f;
@@ -440,6 +465,7 @@ int main(void)
         cmocka_unit_test(d14_status_patches),
         cmocka_unit_test(spec_6_6_apply),
         cmocka_unit_test(spec_6_4_metadata_changes_touch_no_container),
+        cmocka_unit_test(quirk_8_what_others_put_on_a_pod_stays),
         cmocka_unit_test(spec_6_7_start_then_apply),
         cmocka_unit_test(an_image_for_a_container_the_pod_lacks_is_an_error),
     };

@@ -353,11 +353,13 @@ static void random_world(struct fx *f, struct cs_rand *r)
     cs_autofree char *spec =
         cs_xasprintf("'replicas':%d,'minReadySeconds':%s,'scaleStrategy':{'podsToDelete':[%s]%s},"
                      "'updateStrategy':{'type':'%s','partition':%s,'maxSurge':%s,'maxUnavailable':%s,"
-                     "'paused':%s}%s",
+                     "'paused':%s}%s%s",
             (int)cs_rand_below(r, 8), ANY(r, "0", "60"), ANY(r, "", "'web-bbbbb'", "'web-ccccc','web-y'"),
             ANY(r, "", ",'maxUnavailable':1"), ANY(r, "ReCreate", "InPlaceIfPossible", "InPlaceOnly", "OnDelete"),
             ANY(r, "0", "2", "'50%'"), ANY(r, "0", "1", "2"), ANY(r, "0", "1", "'40%'"),
-            ANY(r, "false", "false", "true"), ANY(r, "", "," FX_VCT));
+            ANY(r, "false", "false", "true"), ANY(r, "", "," FX_VCT),
+            ANY(r, "", "", "," FX_HOOKS(FX_PRE_DELETE), "," FX_HOOKS(FX_PRE_DELETE_MARKING "," FX_PRE_UPDATE),
+                "," FX_HOOKS(FX_PRE_UPDATE_MARKING "," FX_PRE_NORMAL)));
     uint64_t n = cs_rand_below(r, 10);
 
     fx_empty(f);
@@ -367,11 +369,14 @@ static void random_world(struct fx *f, struct cs_rand *r)
     fx_revision(f, "web-new", 2, FX_NEW);
     for (uint64_t i = 0; i < n; i++) {
         char c = alphabet[i];
-        cs_autofree char *row = cs_xasprintf("%c%c%c%c%c %s %s since:%s %s %s %s %s claims", c, c, c, c, c,
+        cs_autofree char *row = cs_xasprintf("%c%c%c%c%c %s %s since:%s %s %s %s %s %s %s %s claims", c, c, c, c, c,
             ANY(r, "old", "new"), ANY(r, "ready", "ready", "unready", "gate-off", "pending", "fresh ready"),
             ANY(r, "5", "500"), ANY(r, "", "", "", "terminating:5", "terminating:50 lost", "failed"),
             ANY(r, "", "", "", "specified", "marked", "unmatched", "hashless"),
-            ANY(r, "", "", "state:Updating", "state:PreparingNormal", "state:PreparingDelete"),
+            ANY(r, "", "", "state:Updating", "state:PreparingNormal", "state:PreparingDelete", "state:PreparingUpdate",
+                "state:Updated"),
+            ANY(r, "", "label:hook/delete=on", "label:hook/delete=on,hook/normal=on"),
+            ANY(r, "", "finalizer:hook/update"), ANY(r, "", "", "kruise", "kruise-new", "keys:d", "keys:ux"),
             ANY(r, "", "", "", "busy:create", "busy:patch", "busy:delete", "busy:read"));
         cs_autofree char *claim =
             cs_xasprintf("%c%c%c%c%c %s", c, c, c, c, c, ANY(r, "", "", "pod", "busy", "foreign", "terminating"));
@@ -386,6 +391,8 @@ static void random_world(struct fx *f, struct cs_rand *r)
         fx_absent(f, (uint32_t)cs_rand_below(r, 2));
     }
     f->o.set_fresh = cs_rand_below(r, 3) > 0;
+    f->gates.partition_rollback = cs_rand_below(r, 4) == 0;
+    f->gates.preparing_update_as_update = cs_rand_below(r, 4) == 0;
 }
 
 /* The object of an action as one text; NULL for reads. */
@@ -418,6 +425,7 @@ static void check_one_action_per_object(const struct fx *f, uint64_t seed)
 static void check_limits(const struct fx *f, uint64_t seed)
 {
     uint32_t active = 0, creates = 0, reads = 0;
+    bool prepares;
     int32_t missing = 0, ready_deleted = 0, ready_going = 0, n;
     struct cs_limits l;
 
@@ -435,8 +443,9 @@ static void check_limits(const struct fx *f, uint64_t seed)
 
         creates += a->kind == CS_ACT_CREATE_POD || a->kind == CS_ACT_CONFIRM_ABSENT;
         reads += a->kind == CS_ACT_READ_SET;
-        ready_deleted += a->kind == CS_ACT_DELETE_POD && cs_pod_available(a->pod, 0, FX_NOW);
-        if (cs_action_destructive(a->kind) && !f->o.set_fresh)
+        prepares = a->kind == CS_ACT_LIFECYCLE && a->state == CS_LC_PREPARING_DELETE;
+        ready_deleted += (prepares || a->kind == CS_ACT_DELETE_POD) && cs_pod_available(a->pod, 0, FX_NOW);
+        if ((prepares || cs_action_destructive(a->kind)) && !f->o.set_fresh)
             fail_msg("seed %llu: destructive without a fresh set: %s", (unsigned long long)seed, f->text);
     }
     if (reads > 0 && f->o.set_fresh)
