@@ -20,7 +20,7 @@
 #define TO_ALPHA "\"uid\":\"u-1\",\"desiredAPIVersion\":\"apps.kruise.io/v1alpha1\","
 #define SET_OF(version, meta, spec)                                                                                    \
     "{\"apiVersion\":\"apps.kruise.io/" version "\",\"kind\":\"CloneSet\",\"metadata\":{" meta "},\"spec\":{" spec "}" \
-                                                                                                                   "}"
+    "}"
 
 struct answer {
     int status;
