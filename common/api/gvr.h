@@ -26,7 +26,6 @@ extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_
 #define CS_LABEL_TEMPLATE_HASH "pod-template-hash"
 #define CS_LABEL_SPECIFIED_DELETE "apps.kruise.io/specified-delete"
 #define CS_LABEL_LIFECYCLE_STATE "lifecycle.apps.kruise.io/state"
-#define CS_LABEL_EXCLUDE_PREPARING "apps.kruise.io/cloneset-scaling-exclude-preparing-delete" /* on the set */
 #define CS_LABEL_REVISION_HASH "controller.kubernetes.io/hash" /* on ControllerRevisions */
 #define CS_ANNO_LIFECYCLE_TIME "lifecycle.apps.kruise.io/timestamp"
 #define CS_ANNO_INPLACE_STATE "apps.kruise.io/inplace-update-state"
@@ -44,6 +43,12 @@ extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_
 #define CS_ANNO_PREDOWNLOAD_MIN_READY "apps.kruise.io/image-predownload-min-updated-ready-pods"
 /* Ours: what the version shown cannot say (convert.h). */
 #define CS_ANNO_CONVERSION "cloneset.apps.kruise.io/conversion-data"
+/* On a Pod, by presence: whoever deletes it, its claims stay (users.md U-12). */
+#define CS_LABEL_KEEP_CLAIMS "apps.kruise.io/keep-pvc-for-deletion"
+/* On a CloneSet, "true": a claim template's larger request grows the claims that exist (U-13). */
+#define CS_ANNO_EXPAND_CLAIMS "apps.kruise.io/expand-volume-claims"
+/* Ours, on ControllerRevisions: spec.volumeClaimTemplates as it was when the revision was made (U-09). */
+#define CS_ANNO_CLAIM_TEMPLATES "cloneset.apps.kruise.io/volume-claim-templates"
 #define CS_COND_INPLACE_READY "InPlaceUpdateReady"
 #define CS_COND_KRUISE_READY "KruisePodReady"
 

@@ -82,13 +82,18 @@ struct cs_shape cs_shape_of(struct cs_json obj)
     struct cs_shape s = {
         .version = cs_version_of(obj),
         .spec = object_of(obj, "spec"),
+        .reuse_words = "scaleStrategy.disablePVCReuse",
         .strategy_path = "spec.updateStrategy",
         .policy_path = "spec.updateStrategy.type",
     };
 
+    struct cs_json scale = object_of(s.spec, "scaleStrategy");
     s.update = object_of(s.spec, "updateStrategy");
     s.strategy = s.update;
+    s.reuse_off = cs_json_is(cs_json_get(scale, "disablePVCReuse"), CS_J_TRUE);
     if (s.version == CS_V1BETA1) {
+        s.reuse_off = !cs_json_is(cs_json_get(scale, "enablePVCReuse"), CS_J_TRUE);
+        s.reuse_words = "scaleStrategy.enablePVCReuse false";
         s.strategy = object_of(s.update, "rollingUpdate");
         s.strategy_path = "spec.updateStrategy.rollingUpdate";
         s.policy_path = "spec.updateStrategy.rollingUpdate.podUpdatePolicy";

@@ -33,6 +33,8 @@ struct cs_shape {
     enum cs_update_type type;
     /* Under OnDelete v1beta1 defaults nothing inside rollingUpdate, so what is absent there is absent (spec §3.5). */
     bool undefaulted;
+    bool reuse_off; /* claims of Pods that vanished are not taken over: v1beta1's default */
+    const char *reuse_words; /* what says so, in a message */
     const char *strategy_path; /* "spec.updateStrategy" or "spec.updateStrategy.rollingUpdate" */
     const char *policy_path; /* of the field that says ReCreate or in place */
 };

@@ -54,6 +54,7 @@ static inline char *beta_words(const char *alpha)
 
     text = replaced(text, "spec.updateStrategy.", "spec.updateStrategy.rollingUpdate.");
     text = replaced(text, "@policy", "updateStrategy.rollingUpdate.podUpdatePolicy");
+    text = replaced(text, "scaleStrategy.disablePVCReuse", "scaleStrategy.enablePVCReuse false");
     return replaced(text, "strategy type InPlaceOnly", "podUpdatePolicy InPlaceOnly");
 }
 
