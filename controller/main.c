@@ -18,6 +18,7 @@
 #include "common/kube/config.h"
 #include "common/kube/curl_client.h"
 #include "controller/cloneset/controller.h"
+#include "controller/migrate.h"
 #include "controller/runtime/leader.h"
 #include "controller/takeover.h"
 
@@ -25,7 +26,7 @@
 
 struct options {
     const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *feature_gates, *logging_format;
-    bool leader_elect, force_takeover;
+    bool leader_elect, force_takeover, migrate_storage;
     int64_t verbosity;
 };
 
@@ -42,6 +43,8 @@ static const struct cs_flag flags[] = {
         "namespace of the lease; empty: the Pod's, else cloneset-system"),
     CS_FLAG_BOOL(
         struct options, force_takeover, "force-takeover", false, "act even while OpenKruise's manager is running"),
+    CS_FLAG_BOOL(struct options, migrate_storage, "migrate-storage", false,
+        "make the API server store every CloneSet as v1alpha1, and trim storedVersions of the CRD (overlay v1beta1)"),
     CS_FLAG_STRING(struct options, feature_gates, "feature-gates", "",
         "Name=true|false,…: switches optional behaviour, with OpenKruise's names and defaults"),
     CS_FLAGS_LOGGING(struct options, verbosity, logging_format),
@@ -66,6 +69,7 @@ struct app {
     struct cs_client client;
     struct cs_leader *leader;
     struct cs_takeover takeover;
+    struct cs_migrate migrate;
     struct cs_controller *controller;
     struct cs_probes *probes;
     char *lease_ns, *host, *identity;
@@ -92,6 +96,8 @@ static void decide_or_not(void *ctx)
 
     if (a->controller && lead != a->controller->deciding)
         cs_controller_lead(a->controller, lead);
+    if (a->o.migrate_storage)
+        cs_migrate_lead(&a->migrate, lead);
 }
 
 /* A standby is ready: warm caches are all it promises. */
@@ -186,6 +192,8 @@ static void start_controller(struct app *a)
         .on_change = decide_or_not,
         .ctx = a};
     cs_takeover_start(&a->takeover);
+    a->migrate =
+        (struct cs_migrate){.client = &a->client, .loop = &a->loop, .log = &a->log, .may_write = may_write, .ctx = a};
     if (a->o.leader_elect) {
         const struct cs_leader_options lo = {.client = &a->client,
             .loop = &a->loop,
@@ -308,6 +316,7 @@ static void app_done(struct app *a)
     cs_probes_free(a->probes);
     cs_leader_free(a->leader);
     cs_takeover_stop(&a->takeover);
+    cs_migrate_stop(&a->migrate);
     if (a->controller)
         cs_controller_done(a->controller);
     free(a->controller);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registrations, as JSON. matchPolicy Equivalent makes the API server convert other served versions to v1alpha1 before it
- * calls us. The instance-id webhook is Ignore and narrowed by matchConditions, which the API server evaluates itself: no object that no
- * CloneSet owns is ever sent (D17).
+ * The registrations, as JSON. Both versions are listed, so that each is reviewed as it was written; where only one is served the
+ * other's rule never matches. The instance-id webhook is Ignore and narrowed by matchConditions, which the API server evaluates
+ * itself: no object that no CloneSet owns is ever sent (D17).
  */
 #include "webhook/entries.h"
 
@@ -10,7 +10,7 @@
 #include "webhook/router.h"
 
 #define CLONESET_RULE                                                                                                  \
-    "\"rules\":[{\"apiGroups\":[\"" CS_GROUP "\"],\"apiVersions\":[\"v1alpha1\"],"                                     \
+    "\"rules\":[{\"apiGroups\":[\"" CS_GROUP "\"],\"apiVersions\":[\"v1alpha1\",\"v1beta1\"],"                         \
     "\"operations\":[\"CREATE\",\"UPDATE\"],\"resources\":[\"clonesets\"],\"scope\":\"Namespaced\"}],"
 #define COMMON "\"sideEffects\":\"None\",\"matchPolicy\":\"Equivalent\",\"admissionReviewVersions\":[\"v1\"]"
 

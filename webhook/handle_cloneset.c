@@ -6,8 +6,33 @@
 
 #include "common/api/cloneset.h"
 #include "common/api/gvr.h"
+#include "common/cloneset/convert.h"
 #include "common/cloneset/defaults.h"
 #include "common/cloneset/validate.h"
+#include "common/json/json_writer.h"
+
+/* The API server sends objects in the version that the request is for. */
+static bool version_agrees(const char *name, struct cs_json obj, enum cs_version version, struct cs_verdict *v)
+{
+    if (!cs_json_exists(obj) || cs_version_of(obj) == version)
+        return true;
+    cs_verdict_deny(v, 400, "request.%s.apiVersion: must be \"" CS_GROUP "/%s\", as the request is for that version",
+        name, cs_version_name(version));
+    return false;
+}
+
+static bool version_is_known(const struct cs_review *r, struct cs_verdict *v)
+{
+    enum cs_version version = cs_version_named(r->version);
+    cs_autofree char *text = NULL;
+
+    if (version != CS_VERSION_UNKNOWN)
+        return version_agrees("object", r->object, version, v) &&
+               version_agrees("oldObject", r->old_object, version, v);
+    text = cs_json_str_dup(r->version);
+    cs_verdict_deny(v, 400, "unsupported version: %s", text ? text : "");
+    return false;
+}
 
 /*
  * True when the object is to be looked at. Otherwise the verdict stands: subresources, deletions and other operations are allowed
@@ -15,8 +40,6 @@
  */
 static bool wants_review(const struct cs_review *r, struct cs_verdict *v)
 {
-    cs_autofree char *version = NULL;
-
     if (!cs_review_is(r, CS_GROUP, cs_gvr_clonesets.resource)) {
         cs_autofree char *resource = cs_json_str_dup(r->resource);
 
@@ -25,11 +48,8 @@ static bool wants_review(const struct cs_review *r, struct cs_verdict *v)
     }
     if (cs_review_is_subresource(r) || (r->operation != CS_OPERATION_CREATE && r->operation != CS_OPERATION_UPDATE))
         return false;
-    if (!cs_json_str_is(r->version, cs_gvr_clonesets.version)) {
-        version = cs_json_str_dup(r->version);
-        cs_verdict_deny(v, 400, "unsupported version: %s", version ? version : "");
+    if (!version_is_known(r, v))
         return false;
-    }
     if (!cs_json_exists(r->object)) {
         cs_verdict_deny(v, 400, "request.object: Required value");
         return false;
@@ -50,6 +70,31 @@ static bool refuses_nothing(const struct cs_review *r)
            cs_json_equal(cs_json_get(r->object, "spec"), cs_json_get(r->old_object, "spec"));
 }
 
+/*
+ * D19: v1alpha1 is what is stored, so nothing but this takes an annotation out of an object that is only edited there, once it
+ * does not count any more.
+ */
+static void drop_stale_note(struct cs_json obj, struct cs_strbuf *patch)
+{
+    if (cs_version_of(obj) != CS_V1ALPHA1 || !cs_convert_note_is_stale(obj))
+        return;
+    if (patch->len > 0)
+        patch->len--; /* the closing bracket */
+    cs_strbuf_adds(patch, patch->len > 0 ? "," : "[");
+    cs_strbuf_adds(patch, "{\"op\":\"remove\",\"path\":\"/metadata/annotations/");
+    cs_json_pointer_escape(patch, CS_STR(CS_ANNO_CONVERSION));
+    cs_strbuf_adds(patch, "\"}]");
+}
+
+static bool decode_spec(struct cs_intern *pool, struct cs_json obj, struct cs_cloneset_spec *ret, struct cs_error *err)
+{
+    struct cs_json spec = cs_json_get(obj, "spec");
+
+    if (cs_version_of(obj) == CS_V1BETA1)
+        return cs_cloneset_spec_decode_beta(pool, spec, ret, err);
+    return cs_cloneset_spec_decode(pool, spec, ret, err);
+}
+
 void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool, struct cs_verdict *v)
 {
     struct cs_cloneset_spec spec;
@@ -57,7 +102,7 @@ void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool
 
     if (!wants_review(r, v))
         return;
-    if (!cs_cloneset_spec_decode(pool, cs_json_get(r->object, "spec"), &spec, &err)) {
+    if (!decode_spec(pool, r->object, &spec, &err)) {
         if (refuses_nothing(r))
             cs_texts_add(&v->warnings, "%s", err.message);
         else
@@ -66,6 +111,7 @@ void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool
     }
     cs_cloneset_spec_done(pool, &spec);
     (void)cs_cloneset_default_patch(r->object, &v->patch);
+    drop_stale_note(r->object, &v->patch);
 }
 
 void cs_handle_cloneset_validate(const struct cs_review *r, struct cs_verdict *v)

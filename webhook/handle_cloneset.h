@@ -9,8 +9,8 @@
 #include "webhook/review.h"
 
 /*
- * Writes the defaults of spec §1.2 that are absent; nothing inside template or claim templates. Code 400 for a version other than
- * v1alpha1 ("unsupported version: <v>") and for a spec that does not decode, the latter not when D15 says that nothing is
+ * Writes the defaults of spec §1.2 (v1beta1: §1.4) that are absent; nothing inside template or claim templates. Code 400 for an
+ * unknown version ("unsupported version: <v>") and for a spec that does not decode, the latter not when D15 says that nothing is
  * refused (being deleted, or spec unchanged). pool: scratch of the calling thread.
  */
 void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool, struct cs_verdict *v);

@@ -14,6 +14,7 @@
 
 #include "certs/file_pair.h"
 #include "certs/rotator.h"
+#include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "common/base/file.h"
 #include "common/http/http_server.h"
@@ -108,6 +109,8 @@ static void start_certificate(struct app *a)
         .manage_webhooks = a->o.manage_webhooks,
         .entries = cs_webhook_entries,
         .n_entries = CS_N_WEBHOOK_ENTRIES,
+        .crd = a->o.manage_conversion ? CS_CRD_NAME : NULL,
+        .crd_path = CS_PATH_CONVERT,
         .on_pair = &on_pair,
         .ctx = a,
     });

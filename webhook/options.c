@@ -26,6 +26,8 @@ static const struct cs_flag flags[] = {
         "https://host:port to register instead of the Service, when running outside the cluster"),
     CS_FLAG_BOOL(struct cs_webhook_options, manage_webhooks, "manage-webhooks", true,
         "write the entries of the webhook configurations and keep their caBundle right"),
+    CS_FLAG_BOOL(struct cs_webhook_options, manage_conversion, "manage-conversion", false,
+        "keep the caBundle in the CRD right, where CloneSets are converted (overlay v1beta1)"),
     STRING(cert_dir, "cert-dir", "",
         "folder with tls.crt and tls.key from somebody else (cert-manager); needs --manage-webhooks=false"),
     STRING(client_ca_file, "client-ca-file", "", "PEM file: answer only clients with a certificate of these CAs"),
@@ -82,6 +84,8 @@ bool cs_webhook_options_check(const struct cs_webhook_options *o, struct cs_erro
         return cs_error_set(err, CS_ERR_INVALID,
             "--cert-dir needs --manage-webhooks=false: who makes the certificate "
             "also publishes its CA");
+    if (o->manage_conversion && !o->manage_webhooks)
+        return cs_error_set(err, CS_ERR_INVALID, "--manage-conversion needs --manage-webhooks");
     if (strcmp(o->bind_address, "0") == 0)
         return cs_error_set(err, CS_ERR_INVALID, "--webhook-bind-address: a webhook must listen");
     return true;

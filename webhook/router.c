@@ -12,6 +12,7 @@
 #include "common/base/rand.h"
 #include "common/json/json_doc.h"
 #include "webhook/handle_cloneset.h"
+#include "webhook/handle_convert.h"
 #include "webhook/handle_instance_id.h"
 #include "webhook/review.h"
 
@@ -50,20 +51,21 @@ static void instance_id(const struct cs_review *r, struct scratch *s, struct cs_
 
 struct route {
     const char *path;
-    void (*handle)(const struct cs_review *r, struct scratch *s, struct cs_verdict *v);
+    void (*handle)(const struct cs_review *r, struct scratch *s, struct cs_verdict *v); /* NULL: conversion */
 };
 
 static const struct route routes[] = {
     {CS_PATH_MUTATE_CLONESET, &mutate_cloneset},
     {CS_PATH_VALIDATE_CLONESET, &validate_cloneset},
     {CS_PATH_INSTANCE_ID, &instance_id},
+    {CS_PATH_CONVERT, NULL},
 };
 
 struct cs_router {
     struct scratch *scratch;
     unsigned threads;
     const struct cs_log *log;
-    struct cs_metric *requests, *latency, *in_flight, *denied;
+    struct cs_metric *requests, *latency, *in_flight, *denied, *conversions;
 };
 
 /* ---- metrics and log ---- */
@@ -89,6 +91,11 @@ static const struct cs_metric_desc denied_desc = {.name = "cloneset_webhook_deni
     .help = "Violations in refused objects by field and kind.",
     .type = CS_METRIC_COUNTER,
     .labels = {"field", "kind"}};
+
+static const struct cs_metric_desc conversions_desc = {.name = "cloneset_webhook_conversions_total",
+    .help = "Objects asked to be converted, by the version wanted and by result.",
+    .type = CS_METRIC_COUNTER,
+    .labels = {"version", "result"}};
 
 static int64_t now_ns(void)
 {
@@ -150,6 +157,18 @@ static void log_verdict(
         CS_KVI("patchBytes", v->patch.len), CS_KVS("message", cs_strbuf_str(&message)));
 }
 
+static void log_conversion(const struct cs_router *r, const struct cs_conversion *c)
+{
+    const char *version = cs_version_name(c->to);
+
+    cs_metric_add(r->conversions, (double)c->n, CS_LABELS(version, c->ok ? "success" : "failure"));
+    if (c->ok)
+        cs_log_at(r->log, CS_LOG_DEBUG, "converted", CS_KVS("version", version), CS_KVI("objects", c->n));
+    else
+        cs_log_warn(r->log, "conversion failed", CS_KVS("version", version), CS_KVI("objects", c->n),
+            CS_KVS("reason", c->why.message));
+}
+
 /* ---- the way of a request ---- */
 
 static void refuse(const struct cs_router *r, const char *path, const char *text, struct cs_http_resp *resp)
@@ -184,22 +203,13 @@ static const struct route *find_route(const char *path)
     return NULL;
 }
 
-static void review(const struct cs_router *r, struct scratch *s, const struct route *route,
-    const struct cs_http_req *req, struct cs_http_resp *resp)
+static void review(const struct cs_router *r, struct scratch *s, const struct route *route, struct cs_http_resp *resp)
 {
-    static const struct cs_json_limits limits = {
-        .max_bytes = CS_WEBHOOK_MAX_BODY, .max_depth = MAX_DEPTH, .max_nodes = MAX_NODES};
     struct cs_error err = CS_ERROR_INIT;
     struct cs_review q;
     cs_autoverdict v;
 
     cs_verdict_init(&v);
-    if (!cs_jdoc_parse(&s->doc, req->body.p, req->body.len, &limits, &err)) {
-        (void)cs_error_prefix(&err, "the request body cannot be read as JSON");
-        resp->status = 400;
-        refuse(r, route->path, err.message, resp);
-        return;
-    }
     if (!cs_review_decode(cs_jdoc_root(&s->doc), &q, &err)) {
         resp->status = 400;
         refuse(r, route->path, err.message, resp);
@@ -211,6 +221,38 @@ static void review(const struct cs_router *r, struct scratch *s, const struct ro
     if (!v.allowed)
         count_denied(r, &v);
     log_verdict(r, route->path, &q, &v);
+}
+
+static void convert(const struct cs_router *r, struct scratch *s, const struct route *route, struct cs_http_resp *resp)
+{
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_conversion c;
+
+    if (!cs_handle_convert(cs_jdoc_root(&s->doc), resp->body, &c, &err)) {
+        resp->status = 400;
+        refuse(r, route->path, err.message, resp);
+        return;
+    }
+    resp->content_type = "application/json";
+    log_conversion(r, &c);
+}
+
+static void answer(const struct cs_router *r, struct scratch *s, const struct route *route,
+    const struct cs_http_req *req, struct cs_http_resp *resp)
+{
+    static const struct cs_json_limits limits = {
+        .max_bytes = CS_WEBHOOK_MAX_BODY, .max_depth = MAX_DEPTH, .max_nodes = MAX_NODES};
+    struct cs_error err = CS_ERROR_INIT;
+
+    if (!cs_jdoc_parse(&s->doc, req->body.p, req->body.len, &limits, &err)) {
+        (void)cs_error_prefix(&err, "the request body cannot be read as JSON");
+        resp->status = 400;
+        refuse(r, route->path, err.message, resp);
+    } else if (route->handle) {
+        review(r, s, route, resp);
+    } else {
+        convert(r, s, route, resp);
+    }
 }
 
 static void admit(
@@ -229,7 +271,7 @@ static void admit(
         refuse(r, route->path, "the content type must be application/json", resp);
         return;
     }
-    review(r, s, route, req, resp);
+    answer(r, s, route, req, resp);
     if (s->doc.cap_nodes > KEEP_NODES) {
         cs_jdoc_done(&s->doc);
         s->doc = (struct cs_jdoc){.nodes = NULL};
@@ -273,6 +315,7 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     r->latency = cs_metric_get(metrics, &latency_desc);
     r->in_flight = cs_metric_get(metrics, &in_flight_desc);
     r->denied = cs_metric_get(metrics, &denied_desc);
+    r->conversions = cs_metric_get(metrics, &conversions_desc);
     for (size_t i = 0; i < CS_ARRAY_LEN(routes); i++) /* a rate() needs a start at zero */
         cs_metric_add(r->requests, 0, CS_LABELS(routes[i].path, "200"));
     return r;

@@ -17,6 +17,7 @@
 #define CS_PATH_MUTATE_CLONESET "/mutate-apps-kruise-io-cloneset"
 #define CS_PATH_VALIDATE_CLONESET "/validate-apps-kruise-io-cloneset"
 #define CS_PATH_INSTANCE_ID "/mutate-instance-id"
+#define CS_PATH_CONVERT "/convert"
 
 #define CS_WEBHOOK_MAX_BODY ((size_t)7 << 20)
 

@@ -203,30 +203,115 @@ static bool decode_inplace_strategy(struct cs_decoder *d, const struct cs_where 
     return cs_decode_fields(d, at, v, fields, spec);
 }
 
+/* What v1alpha1 has in updateStrategy and v1beta1 in its rollingUpdate. */
+static const struct cs_field rollout_fields[] = {
+    CS_FIELD(struct cs_cloneset_spec, partition, "partition", decode_intstr),
+    CS_FIELD(struct cs_cloneset_spec, max_unavailable, "maxUnavailable", decode_intstr),
+    CS_FIELD(struct cs_cloneset_spec, max_surge, "maxSurge", decode_intstr),
+    CS_FIELD(struct cs_cloneset_spec, paused, "paused", cs_decode_bool),
+    CS_FIELD_WHOLE("priorityStrategy", decode_priority),
+    CS_FIELD_WHOLE("scatterStrategy", decode_scatter),
+    CS_FIELD_WHOLE("inPlaceUpdateStrategy", decode_inplace_strategy),
+    {0},
+};
+
 static bool decode_update_strategy(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
 {
+    static const struct cs_field fields[] = {CS_FIELD_WHOLE("type", decode_type), {0}};
+
+    return cs_decode_fields(d, at, v, fields, ret) && cs_decode_fields(d, at, v, rollout_fields, ret);
+}
+
+/* ---- v1beta1's own form of the strategies (spec §1.4) ---- */
+
+static bool decode_reuse(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
+    struct cs_cloneset_spec *spec = ret;
+    bool reuse;
+
+    if (!cs_decode_bool(d, at, v, &reuse))
+        return false;
+    spec->disable_pvc_reuse = !reuse;
+    return true;
+}
+
+/* The controller goes by the label, which conversion keeps in step; here only the type counts. */
+static bool decode_exclude(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
+    bool ignored;
+
+    (void)ret;
+    return cs_decode_bool(d, at, v, &ignored);
+}
+
+static bool decode_beta_scale_strategy(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
     static const struct cs_field fields[] = {
-        CS_FIELD_WHOLE("type", decode_type),
-        CS_FIELD(struct cs_cloneset_spec, partition, "partition", decode_intstr),
-        CS_FIELD(struct cs_cloneset_spec, max_unavailable, "maxUnavailable", decode_intstr),
-        CS_FIELD(struct cs_cloneset_spec, max_surge, "maxSurge", decode_intstr),
-        CS_FIELD(struct cs_cloneset_spec, paused, "paused", cs_decode_bool),
-        CS_FIELD_WHOLE("priorityStrategy", decode_priority),
-        CS_FIELD_WHOLE("scatterStrategy", decode_scatter),
-        CS_FIELD_WHOLE("inPlaceUpdateStrategy", decode_inplace_strategy),
+        CS_FIELD_WHOLE("podsToDelete", decode_pods_to_delete),
+        CS_FIELD(struct cs_cloneset_spec, scale_max_unavailable, "maxUnavailable", decode_intstr),
+        CS_FIELD_WHOLE("enablePVCReuse", decode_reuse),
+        CS_FIELD_WHOLE("excludePreparingDelete", decode_exclude),
         {0},
     };
 
     return cs_decode_fields(d, at, v, fields, ret);
 }
 
+static bool decode_rolling_update(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
+    static const struct cs_field fields[] = {CS_FIELD_WHOLE("podUpdatePolicy", decode_type), {0}};
+    struct cs_cloneset_spec *spec = ret;
+
+    if (!cs_decode_fields(d, at, v, fields, ret) || !cs_decode_fields(d, at, v, rollout_fields, ret))
+        return false;
+    if (spec->type == CS_UPDATE_ON_DELETE) /* which is a type, and no policy */
+        spec->type = CS_UPDATE_UNKNOWN;
+    return true;
+}
+
+/* After the policy, over which only OnDelete, and what nobody knows, has a say. */
+static bool decode_beta_type(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
+    struct cs_cloneset_spec *spec = ret;
+    const char *text = NULL;
+
+    if (!cs_decode_text(d, at, v, &text))
+        return false;
+    if (cs_streq(text, "") || cs_streq(text, "RollingUpdate")) {
+        cs_intern_unref(d->pool, text);
+        return true;
+    }
+    cs_intern_unref(d->pool, spec->type_text);
+    spec->type_text = text;
+    spec->type = cs_streq(text, "OnDelete") ? CS_UPDATE_ON_DELETE : CS_UPDATE_UNKNOWN;
+    return true;
+}
+
+static bool decode_beta_update_strategy(struct cs_decoder *d, const struct cs_where *at, struct cs_json v, void *ret)
+{
+    static const struct cs_field fields[] = {
+        CS_FIELD_WHOLE("rollingUpdate", decode_rolling_update), CS_FIELD_WHOLE("type", decode_beta_type), {0}};
+
+    return cs_decode_fields(d, at, v, fields, ret);
+}
+
 /* ---- spec ---- */
+
+static const struct cs_field alpha_fields[] = {
+    CS_FIELD_WHOLE("scaleStrategy", decode_scale_strategy),
+    CS_FIELD_WHOLE("updateStrategy", decode_update_strategy),
+    {0},
+};
+
+static const struct cs_field beta_fields[] = {
+    CS_FIELD_WHOLE("scaleStrategy", decode_beta_scale_strategy),
+    CS_FIELD_WHOLE("updateStrategy", decode_beta_update_strategy),
+    {0},
+};
 
 static const struct cs_field spec_fields[] = {
     CS_FIELD_HAS(struct cs_cloneset_spec, replicas, has_replicas, "replicas", cs_decode_i32),
     CS_FIELD(struct cs_cloneset_spec, selector, "selector", cs_decode_selector),
-    CS_FIELD_WHOLE("scaleStrategy", decode_scale_strategy),
-    CS_FIELD_WHOLE("updateStrategy", decode_update_strategy),
     CS_FIELD_HAS(struct cs_cloneset_spec, history_limit, has_history_limit, "revisionHistoryLimit", cs_decode_i32),
     CS_FIELD(struct cs_cloneset_spec, min_ready_s, "minReadySeconds", cs_decode_i32),
     CS_FIELD_WHOLE("lifecycle", decode_lifecycle),
@@ -237,20 +322,34 @@ static const struct cs_field spec_fields[] = {
 
 static const struct cs_where spec_where = {.key = "spec"};
 
-bool cs_cloneset_spec_decode(
-    struct cs_intern *pool, struct cs_json spec, struct cs_cloneset_spec *ret, struct cs_error *err)
+/* decoded: what absent fields amount to. */
+static bool decode_spec(struct cs_decoder *d, struct cs_json spec, const struct cs_field *of_version,
+    struct cs_cloneset_spec decoded, struct cs_cloneset_spec *ret)
 {
-    struct cs_decoder d = {.pool = pool, .err = err, .strict = true};
-    struct cs_cloneset_spec decoded = {0};
-
-    if (!cs_json_is_null(spec))
-        (void)cs_decode_fields(&d, &spec_where, spec, spec_fields, &decoded);
-    if (!cs_decode_ok(&d)) {
-        cs_cloneset_spec_done(pool, &decoded);
+    if (!cs_json_is_null(spec) && cs_decode_fields(d, &spec_where, spec, spec_fields, &decoded))
+        (void)cs_decode_fields(d, &spec_where, spec, of_version, &decoded);
+    if (!cs_decode_ok(d)) {
+        cs_cloneset_spec_done(d->pool, &decoded);
         return false;
     }
     *ret = decoded;
     return true;
+}
+
+bool cs_cloneset_spec_decode(
+    struct cs_intern *pool, struct cs_json spec, struct cs_cloneset_spec *ret, struct cs_error *err)
+{
+    struct cs_decoder d = {.pool = pool, .err = err, .strict = true};
+
+    return decode_spec(&d, spec, alpha_fields, (struct cs_cloneset_spec){.has_replicas = false}, ret);
+}
+
+bool cs_cloneset_spec_decode_beta(
+    struct cs_intern *pool, struct cs_json spec, struct cs_cloneset_spec *ret, struct cs_error *err)
+{
+    struct cs_decoder d = {.pool = pool, .err = err, .strict = true};
+
+    return decode_spec(&d, spec, beta_fields, (struct cs_cloneset_spec){.disable_pvc_reuse = true}, ret);
 }
 
 void cs_cloneset_spec_done(struct cs_intern *pool, struct cs_cloneset_spec *spec)

@@ -123,6 +123,9 @@ void cs_cloneset_free(struct cs_intern *pool, struct cs_cloneset *s);
 /* The spec alone (an object in admission may have no uid yet); ret is written only on success. Absent or null: all zero. */
 bool cs_cloneset_spec_decode(
     struct cs_intern *pool, struct cs_json spec, struct cs_cloneset_spec *ret, struct cs_error *err);
+/* A spec of v1beta1 (spec §1.4) into the same form; absent, it does not reuse claims. */
+bool cs_cloneset_spec_decode_beta(
+    struct cs_intern *pool, struct cs_json spec, struct cs_cloneset_spec *ret, struct cs_error *err);
 void cs_cloneset_spec_done(struct cs_intern *pool, struct cs_cloneset_spec *spec);
 
 #endif

@@ -51,15 +51,16 @@ static void read_side(struct cs_check *mem, struct cs_json obj, struct cs_edit_s
     static const struct cs_intstr absent = {.type = CS_IS_ABSENT};
     struct cs_json scale;
 
-    *ret = (struct cs_edit_side){.obj = obj, .spec = cs_object_of(obj, "spec"), .replicas = 1};
+    *ret = (struct cs_edit_side){.obj = obj, .shape = cs_shape_of(obj), .replicas = 1};
+    ret->spec = ret->shape.spec;
     scale = cs_object_of(ret->spec, "scaleStrategy");
     ret->tmpl = cs_object_of(ret->spec, "template");
     ret->vcts = cs_list_of(ret->spec, "volumeClaimTemplates");
-    ret->strategy = cs_object_of(ret->spec, "updateStrategy");
+    ret->strategy = ret->shape.strategy;
     (void)cs_json_i32(cs_json_get(ret->spec, "replicas"), &ret->replicas);
-    ret->type = cs_update_type_read(ret->spec);
+    ret->type = ret->shape.type;
     ret->paused = cs_json_is(cs_json_get(ret->strategy, "paused"), CS_J_TRUE);
-    ret->reuse_off = cs_json_is(cs_json_get(scale, "disablePVCReuse"), CS_J_TRUE);
+    ret->reuse_off = ret->shape.reuse_off;
     ret->keeps =
         !ret->reuse_off && cs_json_exists(cs_json_at(ret->tmpl, "metadata", "labels", CS_LABEL_KEEP_CLAIMS, NULL));
     ret->grows = cs_json_str_is(cs_json_at(obj, "metadata", "annotations", CS_ANNO_EXPAND_CLAIMS, NULL), "true");
@@ -112,6 +113,7 @@ void cs_admission_warnings(struct cs_json old_obj, struct cs_json new_obj, struc
 
     read_side(&e.mem, old_obj, &e.was);
     read_side(&e.mem, new_obj, &e.is);
+    e.at = e.is.shape.strategy_path;
     e.pods = e.create ? 0 : e.was.replicas;
     (void)cs_json_i32(cs_json_at(old_obj, "status", "replicas", NULL), &e.pods);
     e.template_changed = !e.create && !same_json(e.was.tmpl, e.is.tmpl);

@@ -5,14 +5,19 @@
  */
 #include "common/cloneset/defaults.h"
 
+#include "common/cloneset/convert.h"
 #include "common/json/json_writer.h"
 
 enum rule_kind { RULE_I32, RULE_INTSTR, RULE_TYPE, RULE_INPLACE };
+/* IN_STRATEGY: updateStrategy in v1alpha1, its rollingUpdate in v1beta1. */
+enum rule_place { IN_SPEC, IN_UPDATE, IN_STRATEGY };
+enum rule_versions { BOTH, ONLY_ALPHA, ONLY_BETA };
 
 struct rule {
     const char *key;
     enum rule_kind kind;
-    bool in_strategy; /* below spec.updateStrategy, else below spec */
+    enum rule_place place;
+    enum rule_versions versions;
     size_t offset; /* I32, INTSTR: the field in struct cs_cloneset_spec */
     size_t has; /* I32: its flag */
     int32_t i;
@@ -23,13 +28,15 @@ struct rule {
 
 /* inPlaceUpdateStrategy comes last: it depends on the type, defaulted by then. No key needs escaping in a JSON Pointer. */
 static const struct rule rules[] = {
-    {"replicas", RULE_I32, false, SPEC(replicas), SPEC(has_replicas), 1, NULL},
-    {"revisionHistoryLimit", RULE_I32, false, SPEC(history_limit), SPEC(has_history_limit), 10, NULL},
-    {"type", RULE_TYPE, true, 0, 0, 0, "ReCreate"},
-    {"partition", RULE_INTSTR, true, SPEC(partition), 0, 0, NULL},
-    {"maxUnavailable", RULE_INTSTR, true, SPEC(max_unavailable), 0, 0, "20%"},
-    {"maxSurge", RULE_INTSTR, true, SPEC(max_surge), 0, 0, NULL},
-    {"inPlaceUpdateStrategy", RULE_INPLACE, true, 0, 0, 0, NULL},
+    {"replicas", RULE_I32, IN_SPEC, BOTH, SPEC(replicas), SPEC(has_replicas), 1, NULL},
+    {"revisionHistoryLimit", RULE_I32, IN_SPEC, BOTH, SPEC(history_limit), SPEC(has_history_limit), 10, NULL},
+    {"type", RULE_TYPE, IN_UPDATE, ONLY_ALPHA, 0, 0, 0, "ReCreate"},
+    {"type", RULE_TYPE, IN_UPDATE, ONLY_BETA, 0, 0, 0, "RollingUpdate"},
+    {"podUpdatePolicy", RULE_TYPE, IN_STRATEGY, ONLY_BETA, 0, 0, 0, "ReCreate"},
+    {"partition", RULE_INTSTR, IN_STRATEGY, BOTH, SPEC(partition), 0, 0, NULL},
+    {"maxUnavailable", RULE_INTSTR, IN_STRATEGY, BOTH, SPEC(max_unavailable), 0, 0, "20%"},
+    {"maxSurge", RULE_INTSTR, IN_STRATEGY, BOTH, SPEC(max_surge), 0, 0, NULL},
+    {"inPlaceUpdateStrategy", RULE_INPLACE, IN_STRATEGY, BOTH, 0, 0, 0, NULL},
 };
 
 /* ---- on the decoded spec ---- */
@@ -67,20 +74,38 @@ static void apply(struct cs_intern *pool, const struct rule *r, struct cs_clones
 
 void cs_cloneset_default(struct cs_intern *pool, struct cs_cloneset_spec *spec)
 {
-    for (size_t i = 0; i < CS_ARRAY_LEN(rules); i++)
-        apply(pool, &rules[i], spec);
+    for (size_t i = 0; i < CS_ARRAY_LEN(rules); i++) {
+        if (rules[i].versions != ONLY_BETA)
+            apply(pool, &rules[i], spec);
+    }
 }
 
 /* ---- as a patch ---- */
 
-static bool is_missing(const struct rule *r, struct cs_json strategy, struct cs_json parent)
+/* The rules of one place in the version of an object, in the order of the table. */
+static const struct rule *next_rule(const struct rule *r, enum cs_version version, enum rule_place place)
 {
-    struct cs_json v = cs_json_get(parent, r->key), type = cs_json_get(strategy, "type");
+    enum rule_versions not_for = version == CS_V1BETA1 ? ONLY_ALPHA : ONLY_BETA;
+
+    for (r = r ? r + 1 : rules; r < rules + CS_ARRAY_LEN(rules); r++) {
+        bool here = r->place == place || (version == CS_V1ALPHA1 && place == IN_UPDATE && r->place == IN_STRATEGY);
+
+        if (here && r->versions != not_for)
+            return r;
+    }
+    return NULL;
+}
+
+/* policy: the field that says in place or not. */
+static bool is_missing(const struct rule *r, struct cs_json policy, struct cs_json parent)
+{
+    struct cs_json v = cs_json_get(parent, r->key);
+    enum cs_update_type type = cs_update_policy_read(policy);
 
     if (r->kind == RULE_TYPE)
         return cs_json_is_null(v) || cs_json_str_is(v, "");
     if (r->kind == RULE_INPLACE)
-        return cs_json_is_null(v) && (cs_json_str_is(type, "InPlaceIfPossible") || cs_json_str_is(type, "InPlaceOnly"));
+        return cs_json_is_null(v) && (type == CS_UPDATE_INPLACE_IF_POSSIBLE || type == CS_UPDATE_INPLACE_ONLY);
     return cs_json_is_null(v);
 }
 
@@ -96,59 +121,106 @@ static void write_value(struct cs_jw *w, const struct rule *r)
     }
 }
 
-static void begin_op(struct cs_jw *w, size_t n, const char *parent, const char *key)
+/* A patch under way. */
+struct patch {
+    struct cs_jw w;
+    size_t n;
+    enum cs_version version;
+    struct cs_json policy;
+};
+
+static void begin_op(struct patch *p, const char *parent, const char *key)
 {
     char path[96];
 
-    if (n == 0)
-        cs_jw_arr(w);
+    if (p->n++ == 0)
+        cs_jw_arr(&p->w);
     (void)snprintf(path, sizeof(path), "%s/%s", parent, key);
-    cs_jw_obj(w);
-    cs_jw_kstr(w, "op", "add");
-    cs_jw_kstr(w, "path", path);
-    cs_jw_key(w, "value");
+    cs_jw_obj(&p->w);
+    cs_jw_kstr(&p->w, "op", "add");
+    cs_jw_kstr(&p->w, "path", path);
+    cs_jw_key(&p->w, "value");
 }
 
-/* updateStrategy with all that an absent one is defaulted to. */
-static void write_strategy(struct cs_jw *w)
+/* All that an absent object of this place is defaulted to; v1beta1's rollingUpdate inside of its updateStrategy. */
+static void write_whole(struct patch *p, enum rule_place place)
 {
-    const struct cs_json none = {0};
+    const struct cs_json none = {.doc = NULL};
 
-    cs_jw_obj(w);
-    for (size_t i = 0; i < CS_ARRAY_LEN(rules); i++) {
-        if (!rules[i].in_strategy || !is_missing(&rules[i], none, none))
+    cs_jw_obj(&p->w);
+    for (const struct rule *r = NULL; (r = next_rule(r, p->version, place)) != NULL;) {
+        if (!is_missing(r, none, none))
             continue;
-        cs_jw_key(w, rules[i].key);
-        write_value(w, &rules[i]);
+        cs_jw_key(&p->w, r->key);
+        write_value(&p->w, r);
     }
-    cs_jw_end_obj(w);
+    if (p->version == CS_V1BETA1 && place == IN_UPDATE) {
+        cs_jw_key(&p->w, "rollingUpdate");
+        write_whole(p, IN_STRATEGY);
+    }
+    cs_jw_end_obj(&p->w);
+}
+
+/* What `parent`, at the path, lacks. */
+static void fill(struct patch *p, enum rule_place place, struct cs_json parent, const char *path)
+{
+    if (!cs_json_is(parent, CS_J_OBJECT))
+        return;
+    for (const struct rule *r = NULL; (r = next_rule(r, p->version, place)) != NULL;) {
+        if (!is_missing(r, p->policy, parent))
+            continue;
+        begin_op(p, path, r->key);
+        write_value(&p->w, r);
+        cs_jw_end_obj(&p->w);
+    }
+}
+
+static void add_whole(struct patch *p, enum rule_place place, const char *parent, const char *key)
+{
+    begin_op(p, parent, key);
+    write_whole(p, place);
+    cs_jw_end_obj(&p->w);
+}
+
+/* spec §1.4: rollingUpdate is defaulted when the type is RollingUpdate, or will be. */
+static void fill_rolling_update(struct patch *p, struct cs_json update)
+{
+    struct cs_json type = cs_json_get(update, "type"), rolling = cs_json_get(update, "rollingUpdate");
+
+    if (!cs_json_is_null(type) && !cs_json_str_is(type, "") && !cs_json_str_is(type, "RollingUpdate"))
+        return;
+    if (cs_json_is_null(rolling))
+        add_whole(p, IN_STRATEGY, "/spec/updateStrategy", "rollingUpdate");
+    else
+        fill(p, IN_STRATEGY, rolling, "/spec/updateStrategy/rollingUpdate");
+}
+
+static void fill_update_strategy(struct patch *p, struct cs_json update)
+{
+    if (cs_json_is_null(update)) {
+        add_whole(p, IN_UPDATE, "/spec", "updateStrategy");
+        return;
+    }
+    fill(p, IN_UPDATE, update, "/spec/updateStrategy");
+    if (p->version == CS_V1BETA1 && cs_json_is(update, CS_J_OBJECT))
+        fill_rolling_update(p, update);
 }
 
 size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
 {
-    struct cs_json spec = cs_json_get(obj, "spec"), strategy = cs_json_get(spec, "updateStrategy");
-    bool no_strategy = cs_json_is_null(strategy);
-    struct cs_jw w;
-    size_t n = 0;
+    struct cs_shape shape = cs_shape_of(obj);
+    struct cs_json spec = cs_json_get(obj, "spec"), update = cs_json_get(spec, "updateStrategy");
+    bool beta = shape.version == CS_V1BETA1;
+    struct patch p = {
+        .version = shape.version, .policy = cs_json_get(shape.strategy, beta ? "podUpdatePolicy" : "type")};
 
     if (!cs_json_is(spec, CS_J_OBJECT))
         return 0;
-    cs_jw_init(&w, out);
-    for (size_t i = 0; i < CS_ARRAY_LEN(rules); i++) {
-        const struct rule *r = &rules[i];
-        struct cs_json parent = r->in_strategy ? strategy : spec;
-        if (!cs_json_is(parent, CS_J_OBJECT) || !is_missing(r, strategy, parent))
-            continue;
-        begin_op(&w, n++, r->in_strategy ? "/spec/updateStrategy" : "/spec", r->key);
-        write_value(&w, r);
-        cs_jw_end_obj(&w);
-    }
-    if (no_strategy) {
-        begin_op(&w, n++, "/spec", "updateStrategy");
-        write_strategy(&w);
-        cs_jw_end_obj(&w);
-    }
-    if (n)
-        cs_jw_end_arr(&w);
-    return n;
+    cs_jw_init(&p.w, out);
+    fill(&p, IN_SPEC, spec, "/spec");
+    if (!(cs_convert_note_counts(obj) & CS_NOTE_UPDATE))
+        fill_update_strategy(&p, update);
+    if (p.n)
+        cs_jw_end_arr(&p.w);
+    return p.n;
 }

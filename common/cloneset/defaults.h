@@ -19,8 +19,14 @@ void cs_cloneset_default(struct cs_intern *pool, struct cs_cloneset_spec *spec);
 /*
  * The same as JSON Patch operations against the raw object: appends "[{…},…]" to out, creating missing parents
  * (updateStrategy null or absent) in order. Returns the number of operations; 0 appends nothing. Idempotent: applied to
- * its own result it gives 0. Only "add" (which replaces a null), so whatever else the object holds stays byte for byte. A spec or
- * updateStrategy that is no object is left to validation: no operation below it.
+ * its own result it gives 0. Only "add" (which replaces a null), so whatever else the object holds stays byte for byte. What should be an
+ * object and is none is left to validation: no operation below it.
+ *
+ * An object of v1beta1 gets the defaults of its version (spec §1.4): type RollingUpdate, and if that is the type, in rollingUpdate
+ * podUpdatePolicy ReCreate and the values above; nothing there for OnDelete.
+ *
+ * An update strategy that was converted, and about which the conversion keeps more than is shown (convert.h), is left as it is: a
+ * default written into it would be an edit, and make what is kept void.
  */
 size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out);
 

@@ -6,6 +6,7 @@
 #define CS_CLONESET_VALIDATE_PRIVATE_H
 
 #include "common/cloneset/schema.h"
+#include "common/cloneset/shape.h"
 #include "common/cloneset/validate_names.h"
 #include "common/cloneset/validate_report.h"
 
@@ -37,6 +38,9 @@ void cs_check_container(
     struct cs_check *c, const struct cs_path *at, struct cs_json container, const struct cs_volumes *volumes);
 /* Our rules on claim templates; their names are the template's business, as volumes. */
 void cs_check_claims(struct cs_check *c, const struct cs_path *at, struct cs_json vcts);
+
+/* The three imagePreDownload* fields of an inPlaceUpdateStrategy (spec §3.5). */
+void cs_check_predownload(struct cs_check *c, const struct cs_path *at, struct cs_json in_place);
 
 /* kubectl prints a warning on a line of its own, and the API server cuts what is longer than 256 characters. */
 #define CS_WARNING_MAX 200

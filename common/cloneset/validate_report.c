@@ -389,22 +389,3 @@ bool cs_intstr_read(struct cs_check *c, struct cs_json v, struct cs_intstr *ret)
     ret->s = cs_check_own(c, cs_json_str_dup(v)).p;
     return cs_percent_parse(cs_str(ret->s), &num, &den);
 }
-
-enum cs_update_type cs_update_type_read(struct cs_json spec)
-{
-    static const char *const names[] = {
-        [CS_UPDATE_RECREATE] = "ReCreate",
-        [CS_UPDATE_INPLACE_IF_POSSIBLE] = "InPlaceIfPossible",
-        [CS_UPDATE_INPLACE_ONLY] = "InPlaceOnly",
-        [CS_UPDATE_ON_DELETE] = "OnDelete",
-    };
-    struct cs_json v = cs_json_at(spec, "updateStrategy", "type", NULL);
-
-    if (cs_json_is_null(v) || cs_json_str_is(v, ""))
-        return CS_UPDATE_RECREATE;
-    for (size_t i = CS_UPDATE_RECREATE; i < CS_ARRAY_LEN(names); i++) {
-        if (cs_json_str_is(v, names[i]))
-            return (enum cs_update_type)i;
-    }
-    return CS_UPDATE_UNKNOWN;
-}

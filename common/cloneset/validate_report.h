@@ -113,7 +113,4 @@ struct cs_str cs_check_own(struct cs_check *c, char *s);
 
 /* Int-or-percent without a word about errors; false when it is neither. Absent: true and CS_IS_ABSENT. */
 bool cs_intstr_read(struct cs_check *c, struct cs_json v, struct cs_intstr *ret);
-/* spec.updateStrategy.type; absent, null and "" are the default ReCreate. */
-enum cs_update_type cs_update_type_read(struct cs_json spec);
-
 #endif

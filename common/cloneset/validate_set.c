@@ -4,7 +4,8 @@
  * ours, in this order: scaleStrategy.maxUnavailable (quirk 5), minReadySeconds, revisionHistoryLimit (quirk 16),
  * gracePeriodSeconds, maxUnavailable and maxSurge below 0, the length of the set's name (quirk 10), claim templates.
  *
- * Absent fields count as their defaults (D15: the controller runs these rules on objects that no webhook has seen).
+ * They hold for both versions (quirk 3); the shape says where the fields lie. Absent fields count as their defaults (D15: the
+ * controller runs these rules on objects that no webhook has seen), but where v1beta1 has no defaults.
  */
 #include "common/cloneset/validate_private.h"
 
@@ -20,10 +21,10 @@
 struct rules {
     struct cs_check *c;
     const struct cs_path *at; /* spec */
-    const struct cs_path *at_strategy;
-    struct cs_json spec, strategy;
+    const struct cs_path *at_update, *at_strategy; /* spec.updateStrategy; where partition and its like are */
+    struct cs_json spec, update, strategy;
     int32_t replicas;
-    enum cs_update_type type;
+    struct cs_shape shape;
 };
 
 /* ---- rules 2–8: replicas, selector, template ---- */
@@ -158,21 +159,48 @@ static struct bound read_bound(
 
 /* ---- rules 13–21: the update strategy ---- */
 
+static void check_alpha_type(struct rules *r)
+{
+    const struct cs_path *at = CS_KEY(r->at_update, "type");
+    struct cs_json v = cs_json_get(r->update, "type");
+
+    if (cs_want_value(r->c, at, v, CS_WANT_STRING) && r->shape.type == CS_UPDATE_UNKNOWN)
+        cs_bad_value(r->c, at, v, "must be 'ReCreate', 'InPlaceIfPossible', 'InPlaceOnly' or 'OnDelete'");
+}
+
+static void check_beta_type(struct rules *r)
+{
+    const struct cs_path *at = CS_KEY(r->at_update, "type"), *at_policy = CS_KEY(r->at_strategy, "podUpdatePolicy");
+    struct cs_json v = cs_json_get(r->update, "type"), policy = cs_json_get(r->strategy, "podUpdatePolicy");
+    struct cs_str type = cs_check_text(r->c, v);
+
+    if (cs_want_value(r->c, at, v, CS_WANT_STRING) && type.len && !cs_str_eqz(type, "RollingUpdate") &&
+        !cs_str_eqz(type, "OnDelete"))
+        cs_bad_value(r->c, at, v, "must be 'RollingUpdate' or 'OnDelete'");
+    if (cs_want_value(r->c, at_policy, policy, CS_WANT_STRING) && cs_update_policy_read(policy) == CS_UPDATE_UNKNOWN)
+        cs_bad_value(r->c, at_policy, policy, "must be 'ReCreate', 'InPlaceIfPossible' or 'InPlaceOnly'");
+}
+
 static void check_type(struct rules *r)
 {
-    struct cs_json v = cs_json_get(r->strategy, "type");
-
-    if (cs_want_value(r->c, CS_KEY(r->at_strategy, "type"), v, CS_WANT_STRING) && r->type == CS_UPDATE_UNKNOWN)
-        cs_bad_value(r->c, CS_KEY(r->at_strategy, "type"), v,
-            "must be 'ReCreate', 'InPlaceIfPossible', 'InPlaceOnly' or 'OnDelete'"); /* 13 */
+    if (r->shape.version == CS_V1BETA1)
+        check_beta_type(r); /* 3.5 */
+    else
+        check_alpha_type(r); /* 13 */
 }
+
+#define GIVE_ALL "; under OnDelete nothing is defaulted here: give partition and maxUnavailable, or drop rollingUpdate"
 
 static void check_partition(struct rules *r)
 {
+    const struct cs_path *at = CS_KEY(r->at_strategy, "partition");
     struct bound partition = read_bound(r, r->at_strategy, r->strategy, "partition", NULL); /* 14 */
 
-    if (partition.ok)
-        not_negative(r->c, CS_KEY(r->at_strategy, "partition"), partition.scaled); /* 15 */
+    if (r->shape.undefaulted && cs_json_is_null(cs_json_get(r->strategy, "partition")))
+        cs_bad_text(r->c, at, CS_STR("<nil>"),
+            "failed GetScaledValueFromIntOrPercent for partition: nil value for IntOrString" GIVE_ALL);
+    else if (partition.ok)
+        not_negative(r->c, at, partition.scaled); /* 15 */
 }
 
 /* What is wrong with a selector, in one piece: the first violation without its path's root. */
@@ -274,18 +302,29 @@ static void check_scatter(struct rules *r)
     }
 }
 
+/* v1beta1 minds the policy also where the type makes nothing of it (§3.5). */
+static void check_surge(struct rules *r, const struct bound *surge)
+{
+    bool beta = r->shape.version == CS_V1BETA1;
+    enum cs_update_type policy =
+        beta ? cs_update_policy_read(cs_json_get(r->strategy, "podUpdatePolicy")) : r->shape.type;
+
+    if (policy == CS_UPDATE_INPLACE_ONLY && surge->scaled > 0)
+        cs_bad_text(r->c, CS_KEY(r->at_strategy, "maxSurge"), surge->text, "can not use maxSurge with %s InPlaceOnly",
+            beta ? "podUpdatePolicy" : "strategy type");
+}
+
 static void check_budget(struct rules *r)
 {
     const struct cs_path *at_unavailable = CS_KEY(r->at_strategy, "maxUnavailable");
-    const struct cs_path *at_surge = CS_KEY(r->at_strategy, "maxSurge");
-    struct bound unavailable = read_bound(r, r->at_strategy, r->strategy, "maxUnavailable", "20%"); /* 18 */
+    const char *dflt = r->shape.undefaulted ? NULL : "20%";
+    struct bound unavailable = read_bound(r, r->at_strategy, r->strategy, "maxUnavailable", dflt); /* 18 */
     struct bound surge = read_bound(r, r->at_strategy, r->strategy, "maxSurge", NULL); /* 19 */
 
-    if (r->type == CS_UPDATE_INPLACE_ONLY && surge.scaled > 0)
-        cs_bad_text(r->c, at_surge, surge.text, "can not use maxSurge with strategy type InPlaceOnly"); /* 20 */
-    if (r->replicas > 0 && unavailable.ok && surge.ok && unavailable.scaled < 1 && surge.scaled < 1)
-        cs_bad_text(r->c, at_unavailable, unavailable.text,
-            "maxUnavailable and maxSurge should not both be less than 1"); /* 21 */
+    check_surge(r, &surge); /* 20 */
+    if (r->replicas > 0 && unavailable.ok && surge.ok && unavailable.scaled < 1 && surge.scaled < 1) /* 21; quirk 2 */
+        cs_bad_text(r->c, at_unavailable, unavailable.text.p ? unavailable.text : CS_STR("null"),
+            "maxUnavailable and maxSurge should not both be less than 1%s", unavailable.text.p ? "" : GIVE_ALL);
 }
 
 /* ---- rules 22, 23 and ours ---- */
@@ -328,6 +367,7 @@ static void check_ours(struct rules *r, struct cs_json scale)
         r->c, CS_KEY(r->at, "revisionHistoryLimit"), cs_want_i32(r->c, r->at, r->spec, "revisionHistoryLimit", 10));
     not_negative(
         r->c, CS_KEY(at_grace, "gracePeriodSeconds"), cs_want_i32(r->c, at_grace, in_place, "gracePeriodSeconds", 0));
+    cs_check_predownload(r->c, at_grace, in_place);
     check_negative_budget(r);
 }
 
@@ -350,7 +390,10 @@ static void check_spec(struct rules *r)
     check_template_rules(r);
     check_pods_to_delete(
         r, CS_KEY(at_scale, "podsToDelete"), cs_want(r->c, at_scale, scale, "podsToDelete", CS_WANT_ARRAY));
-    r->strategy = cs_want(r->c, r->at, r->spec, "updateStrategy", CS_WANT_OBJECT);
+    r->update = cs_want(r->c, r->at, r->spec, "updateStrategy", CS_WANT_OBJECT);
+    r->strategy = r->shape.version == CS_V1BETA1
+                      ? cs_want(r->c, r->at_update, r->update, "rollingUpdate", CS_WANT_OBJECT)
+                      : r->update;
     check_type(r);
     check_partition(r);
     (void)cs_want(r->c, r->at_strategy, r->strategy, "paused", CS_WANT_BOOL);
@@ -366,7 +409,8 @@ void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors)
     cs_autocheck c = {.out = ret_errors};
     const struct cs_path *at_meta = CS_KEY(NULL, "metadata"), *at_spec = CS_KEY(NULL, "spec");
     struct cs_json meta;
-    struct rules r = {.c = &c, .at = at_spec, .at_strategy = CS_KEY(at_spec, "updateStrategy")};
+    struct rules r = {
+        .c = &c, .at = at_spec, .at_update = CS_KEY(at_spec, "updateStrategy"), .shape = cs_shape_of(obj)};
 
     if (!cs_json_is(obj, CS_J_OBJECT)) {
         cs_bad_value(&c, NULL, obj, "must be an object");
@@ -376,7 +420,7 @@ void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors)
     cs_check_metadata(&c, at_meta, meta); /* 1 */
     r.spec = cs_want(&c, NULL, obj, "spec", CS_WANT_OBJECT);
     r.replicas = cs_want_i32(&c, at_spec, r.spec, "replicas", 1);
-    r.type = cs_update_type_read(r.spec);
+    r.at_strategy = r.shape.version == CS_V1BETA1 ? CS_KEY(r.at_update, "rollingUpdate") : r.at_update;
     check_spec(&r);
     check_set_name(&c, at_meta, meta);
     cs_check_claims(&c, CS_KEY(at_spec, "volumeClaimTemplates"),

@@ -19,9 +19,8 @@
     "'updateStrategy', 'minReadySeconds', 'progressDeadlineSeconds', 'volumeClaimTemplates' and "                      \
     "'revisionHistoryLimit' are forbidden"
 
-#define IN_PLACE_ONLY "updateStrategy.type InPlaceOnly allows only container images and template metadata to change"
-#define IN_PLACE_ADVICE                                                                                                \
-    "set spec.updateStrategy.type to InPlaceIfPossible or ReCreate to roll this out by recreating Pods"
+#define IN_PLACE_ONLY "InPlaceOnly allows only container images and template metadata to change"
+#define IN_PLACE_ADVICE "to InPlaceIfPossible or ReCreate to roll this out by recreating Pods"
 
 /* ---- immutable fields ---- */
 
@@ -97,8 +96,10 @@ static void add_value(struct cs_strbuf *out, const char *value)
  * The rule is spelt out in the first violation, what to do instead in the last; each between them is as short as it can
  * be: kubectl prints all of them in one line.
  */
-static void report_changes(struct cs_texts *out, const struct cs_template_diff *diff, size_t n_offending)
+static void report_changes(
+    struct cs_texts *out, const struct cs_template_diff *diff, size_t n_offending, const char *policy_path)
 {
+    const char *policy = policy_path + strlen("spec.");
     size_t shown = 0;
 
     for (size_t i = 0; i < diff->n && shown < SHOWN_FIELDS_MAX; i++) {
@@ -107,33 +108,38 @@ static void report_changes(struct cs_texts *out, const struct cs_template_diff *
 
         if (change->kind != CS_CHANGE_OTHER)
             continue;
-        cs_strbuf_addf(
-            &text, "%s: Forbidden: %s: ", change->path, shown == 0 ? IN_PLACE_ONLY : "cannot change in place");
+        cs_strbuf_addf(&text, "%s: Forbidden: ", change->path);
+        if (shown == 0)
+            cs_strbuf_addf(&text, "%s " IN_PLACE_ONLY ": ", policy);
+        else
+            cs_strbuf_adds(&text, "cannot change in place: ");
         add_value(&text, change->old_value);
         cs_strbuf_adds(&text, " → ");
         add_value(&text, change->new_value);
         if (++shown == SHOWN_FIELDS_MAX && n_offending > shown)
             cs_strbuf_addf(&text, "; and %zu more fields", n_offending - shown);
         if (shown == SHOWN_FIELDS_MAX || shown == n_offending)
-            cs_strbuf_adds(&text, "; " IN_PLACE_ADVICE);
+            cs_strbuf_addf(&text, "; set %s " IN_PLACE_ADVICE, policy_path);
         cs_texts_take(out, cs_strbuf_take(&text, NULL));
     }
 }
 
-static void check_in_place_only(struct cs_texts *out, struct cs_json old_spec, struct cs_json new_spec)
+static void check_in_place_only(struct cs_texts *out, struct cs_json old_obj, struct cs_json new_obj)
 {
-    struct cs_json was = cs_json_get(old_spec, "template"), is = cs_json_get(new_spec, "template");
+    struct cs_json was = cs_json_at(old_obj, "spec", "template", NULL);
+    struct cs_shape shape = cs_shape_of(new_obj);
+    struct cs_json is = cs_json_get(shape.spec, "template");
     struct cs_template_diff diff = {0};
     size_t n = 0;
 
-    if (cs_update_type_read(new_spec) != CS_UPDATE_INPLACE_ONLY || cs_str_eq(cs_json_raw(was), cs_json_raw(is)))
+    if (shape.type != CS_UPDATE_INPLACE_ONLY || cs_str_eq(cs_json_raw(was), cs_json_raw(is)))
         return;
     cs_autojtree *old_norm = cs_template_normalize(was);
     cs_autojtree *new_norm = cs_template_normalize(is);
     cs_template_diff(old_norm, new_norm, &diff);
     for (size_t i = 0; i < diff.n; i++)
         n += diff.items[i].kind == CS_CHANGE_OTHER;
-    report_changes(out, &diff, n);
+    report_changes(out, &diff, n, shape.policy_path);
     cs_template_diff_done(&diff);
 }
 
@@ -197,7 +203,7 @@ void cs_validate_update(
         return;
     check_immutable_metadata(&c, cs_json_get(old_obj, "metadata"), cs_json_get(new_obj, "metadata"));
     check_immutable_selector(&c, old_spec, new_spec);
-    check_in_place_only(ret_errors, old_spec, new_spec);
+    check_in_place_only(ret_errors, old_obj, new_obj);
     cs_validate_cloneset(new_obj, &found);
     sort_out_old(old_obj, &found, ret_errors, ret_warnings);
     cs_texts_done(&found);

@@ -204,8 +204,9 @@ static void warn_label(struct cs_edit *e)
     if (!labels_pods(&e->is))
         return;
     if (e->is.reuse_off && (!e->was.reuse_off || !labels_pods(&e->was)))
-        cs_warn(e->out, "label " CS_LABEL_KEEP_CLAIMS " has no lasting effect with "
-                        "scaleStrategy.disablePVCReuse: claims are deleted once their Pod is gone");
+        cs_warn(e->out,
+            "label " CS_LABEL_KEEP_CLAIMS " has no lasting effect with %s: claims are deleted once their Pod is gone",
+            e->is.shape.reuse_words);
     else if (e->is.keeps && surge_of(&e->is) > 0 && !(e->was.keeps && surge_of(&e->was) > 0))
         cs_warn(e->out, "with maxSurge and label " CS_LABEL_KEEP_CLAIMS " surge Pods get new claims, and as many kept "
                         "ones wait for the next scale-out; maxSurge 0 keeps each with its replacement");
@@ -214,8 +215,10 @@ static void warn_label(struct cs_edit *e)
 static void warn_strategy(struct cs_edit *e)
 {
     if (!e->create && e->is.reuse_off && !e->was.reuse_off && cs_json_count(e->was.vcts) > 0)
-        cs_warn(e->out, "scaleStrategy.disablePVCReuse deletes, now and from now on, claims without a Pod and those of "
-                        "Pods that finish or that somebody deletes, with the data in them");
+        cs_warn(e->out,
+            "%s deletes, now and from now on, claims without a Pod and those of Pods that finish or that somebody "
+            "deletes, with the data in them",
+            e->is.shape.reuse_words);
     if (!e->create && e->is.grows && !e->was.grows && cs_json_count(e->is.vcts) > 0)
         cs_warn(e->out,
             "annotation " CS_ANNO_EXPAND_CLAIMS ": existing claims smaller than their template's request grow "

@@ -113,7 +113,7 @@ static void warn_predownload(struct cs_edit *e)
     }
     for (size_t i = 0; i < CS_ARRAY_LEN(fields); i++) {
         if (!cs_json_is_null(cs_json_get(is, fields[i])) && cs_json_is_null(cs_json_get(was, fields[i])))
-            cs_warn(e->out, "spec.updateStrategy.inPlaceUpdateStrategy.%s " NEEDS_DAEMON, fields[i]);
+            cs_warn(e->out, "%s.inPlaceUpdateStrategy.%s " NEEDS_DAEMON, e->at, fields[i]);
     }
 }
 

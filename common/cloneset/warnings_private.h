@@ -11,10 +11,11 @@
 /* The side of an edit that counts: the old or the new object. Absent and unusable fields have their defaults. */
 struct cs_edit_side {
     struct cs_json obj, spec, tmpl, vcts, strategy;
+    struct cs_shape shape;
     int32_t replicas;
     enum cs_update_type type;
     bool paused;
-    bool reuse_off; /* scaleStrategy.disablePVCReuse */
+    bool reuse_off; /* claims of Pods that vanished are not taken over */
     bool keeps; /* the template labels its Pods to leave their claims behind, and something takes those over (U-12) */
     bool grows; /* annotation expand-volume-claims (U-13) */
     struct cs_intstr partition, max_unavailable, max_surge, scale_max_unavailable;
@@ -25,6 +26,7 @@ struct cs_edit {
     struct cs_check mem; /* owns decoded strings */
     struct cs_texts *out;
     bool create; /* was is empty */
+    const char *at; /* path of the strategy in the version that the edit speaks */
     struct cs_edit_side was, is;
     int32_t pods; /* of the old object: status.replicas, or replicas without a status */
     bool template_changed;

@@ -5,6 +5,8 @@
  */
 #include "common/cloneset/warnings_private.h"
 
+#include <stdio.h>
+
 #include "common/cloneset/template.h"
 
 #define NAMES_SHOWN 3
@@ -96,14 +98,17 @@ static void warn_held(struct cs_edit *e)
     int32_t kept = e->is.held < e->pods ? e->is.held : e->pods;
 
     if (kept > 0)
-        cs_warn(e->out, "spec.updateStrategy.partition keeps " CS_N_PODS " at the old revision%s", CS_PODS(kept),
+        cs_warn(e->out, "%s.partition keeps " CS_N_PODS " at the old revision%s", e->at, CS_PODS(kept),
             kept == e->pods ? ": nothing is rolled out until it is lowered" : "");
 }
 
 static void warn_changed(struct cs_edit *e, const struct cs_template_diff *diff)
 {
-    const char *when = e->is.paused ? "once spec.updateStrategy.paused is false, " : "";
+    char paused[96];
+    const char *when = e->is.paused ? paused : "";
     int32_t pods = pods_to_change(e);
+
+    (void)snprintf(paused, sizeof(paused), "once %s.paused is false, ", e->at);
 
     if (e->is.type == CS_UPDATE_ON_DELETE) {
         cs_warn(e->out, "no Pod changes until somebody deletes it: spec.updateStrategy.type is OnDelete");
@@ -114,9 +119,9 @@ static void warn_changed(struct cs_edit *e, const struct cs_template_diff *diff)
 
         if (e->is.type == CS_UPDATE_RECREATE && diff->in_place) {
             cs_warn(e->out,
-                "%sthis recreates up to " CS_N_PODS ": spec.updateStrategy.type is ReCreate "
+                "%sthis recreates up to " CS_N_PODS ": %s is ReCreate "
                 "(InPlaceIfPossible would make this change in place)",
-                when, CS_PODS(pods));
+                when, CS_PODS(pods), e->is.shape.policy_path);
         } else if (e->is.type == CS_UPDATE_RECREATE) {
             cs_warn(e->out, "%sthis recreates up to " CS_N_PODS, when, CS_PODS(pods));
         } else if (diff->in_place) {

@@ -33,13 +33,13 @@ static void warn_partition(struct cs_edit *e)
 
     if (is_fraction(&is->partition) && is_news(e, &e->was.partition, &is->partition) && is->held == is->replicas &&
         is->replicas > 0)
-        cs_warn(e->out, "spec.updateStrategy.partition %s of " CS_N_PODS " is %d: no Pod is updated", is->partition.s,
+        cs_warn(e->out, "%s.partition %s of " CS_N_PODS " is %d: no Pod is updated", e->at, is->partition.s,
             CS_PODS(is->replicas), is->held);
     if (!e->create && !e->template_changed && is->replicas == e->was.replicas && is->held > e->was.held)
         cs_warn(e->out,
-            "spec.updateStrategy.partition raised from %d to %d: Pods that are updated already are not moved back; "
+            "%s.partition raised from %d to %d: Pods that are updated already are not moved back; "
             "put the old template back to do that",
-            e->was.held, is->held);
+            e->at, e->was.held, is->held);
 }
 
 /* The default is nobody's mistake. */
@@ -53,14 +53,13 @@ static void warn_max_unavailable(struct cs_edit *e)
         !is_news(e, &e->was.max_unavailable, &is->max_unavailable))
         return;
     if (n >= is->replicas)
-        cs_warn(e->out,
-            "spec.updateStrategy.maxUnavailable %s of " CS_N_PODS " is %d: an update may take all Pods down at once",
+        cs_warn(e->out, "%s.maxUnavailable %s of " CS_N_PODS " is %d: an update may take all Pods down at once", e->at,
             is->max_unavailable.s, CS_PODS(is->replicas), n);
     else if (n == 0)
         cs_warn(e->out,
-            "spec.updateStrategy.maxUnavailable %s of " CS_N_PODS " is 0 (rounded down, as maxSurge is in use): "
+            "%s.maxUnavailable %s of " CS_N_PODS " is 0 (rounded down, as maxSurge is in use): "
             "updates go by surge only",
-            is->max_unavailable.s, CS_PODS(is->replicas));
+            e->at, is->max_unavailable.s, CS_PODS(is->replicas));
 }
 
 static void warn_scale(struct cs_edit *e)

@@ -39,14 +39,17 @@ class Bed:
         """Everything of the manifests but what needs a node."""
         self.kubectl("apply", "-f", "manifests/crd.yaml")
         self.kubectl("wait", "--for=condition=Established", "crd/clonesets.apps.kruise.io", "--timeout=20s")
-        text = self.kubectl("create", "--dry-run=client", "-o", "json", "-f", "manifests/install.yaml").out
-        items = _documents(text)
-        kept = [item for item in items if item["kind"] not in ("Deployment", "PodDisruptionBudget", "Service")]
-        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": kept}))
+        with open("manifests/install.yaml", encoding="utf-8") as file:
+            self.apply_objects(file.read())
         for program in product.PROGRAMS:
             path = f"/api/v1/namespaces/{product.NAMESPACE}/serviceaccounts/{program}/token"
             answer = self.api.call("POST", path, {"spec": {"expirationSeconds": 7200}})
             self.tokens[program] = answer["status"]["token"]
+
+    def apply_objects(self, yaml):
+        text = self.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=yaml).out
+        kept = [item for item in _documents(text) if item["kind"] not in ("Deployment", "PodDisruptionBudget", "Service")]
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": kept}))
 
     def play_node(self):
         if not self.player:

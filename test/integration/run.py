@@ -19,6 +19,7 @@ import admission  # noqa: E402
 import certificates  # noqa: E402
 import claims  # noqa: E402
 import controller  # noqa: E402
+import conversion  # noqa: E402
 import faulty  # noqa: E402
 import kube  # noqa: E402
 import lifecycle  # noqa: E402
@@ -29,7 +30,9 @@ from bed import Bed  # noqa: E402
 from harness import Suite, check, end_on_signals, progress  # noqa: E402
 
 # Faults at every request take minutes and a quiet machine: FAULTS=1, not yet a part of `make test`.
-GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover] + ([faulty] if os.environ.get("FAULTS") else [])
+# Conversion comes last: it changes the CRD.
+GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover]
+GROUPS += ([faulty] if os.environ.get("FAULTS") else []) + [conversion]
 
 
 def rights(bed):

@@ -33,6 +33,8 @@ static uint64_t rt_call(void *self, const struct cs_call *call, cs_reply_fn done
         .gvr = call->gvr,
         .ns = rt_dup(call->ns),
         .name = rt_dup(call->name),
+        .subresource = rt_dup(call->subresource),
+        .query = rt_dup(call->query),
         .body = call->body.len ? cs_xmemdupz(call->body.p, call->body.len) : NULL,
         .sent_ms = f->now_ms,
         .timeout_ms = call->timeout_ms,
@@ -69,6 +71,8 @@ void rt_done(struct rt_fake *f)
     for (size_t i = 0; i < f->len; i++) {
         free(f->requests[i]->ns);
         free(f->requests[i]->name);
+        free(f->requests[i]->subresource);
+        free(f->requests[i]->query);
         free(f->requests[i]->body);
         free(f->requests[i]);
     }

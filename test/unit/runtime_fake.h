@@ -18,7 +18,7 @@
 struct rt_request {
     enum cs_verb verb;
     const struct cs_gvr *gvr;
-    char *ns, *name, *body;
+    char *ns, *name, *subresource, *query, *body;
     int64_t sent_ms, timeout_ms;
     cs_reply_fn done;
     void *ctx;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "test/unit/api_fixture.h"
-#include "test/unit/validate_fixture.h"
+#include "test/unit/both_versions.h"
 
 #define POD "spec.template.spec."
 #define C0 POD "containers[0]."
@@ -43,6 +43,24 @@ static bool fits(const char *name, const struct cs_texts *got)
     return got->n <= 10;
 }
 
+/* The same edit as v1beta1 is warned of in the same words. */
+static bool same_warnings_in_beta(
+    const struct row *row, const struct object *was, const struct object *is, const struct cs_texts *warnings)
+{
+    struct object beta_was = {0}, beta_is = {0};
+    struct cs_texts got = {0};
+    bool same = true;
+
+    if (as_beta(was, &beta_was) && as_beta(is, &beta_is)) {
+        cs_admission_warnings(object_root(&beta_was), object_root(&beta_is), &got);
+        same = same_in_beta(row->name, warnings, &got) && fits(row->name, &got);
+    }
+    cs_texts_done(&got);
+    object_done(&beta_was);
+    object_done(&beta_is);
+    return same;
+}
+
 static bool run_row(const struct row *row)
 {
     struct object running, was, is;
@@ -54,6 +72,7 @@ static bool run_row(const struct row *row)
     object_edit(&is, was.text, row->new_edits);
     cs_admission_warnings(object_root(&was), object_root(&is), &got);
     ok = texts_are(row->name, &got, row->wanted) && fits(row->name, &got);
+    ok = same_warnings_in_beta(row, &was, &is, &got) && ok;
     cs_texts_done(&got);
     object_done(&running);
     object_done(&was);

@@ -11,7 +11,7 @@
 
 #include "common/cloneset/arith.h"
 #include "test/unit/api_fixture.h"
-#include "test/unit/validate_fixture.h"
+#include "test/unit/both_versions.h"
 
 #define SUBDOMAIN_FORM                                                                                                 \
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "   \
@@ -52,7 +52,7 @@ static void run(const struct row *rows, size_t n)
 
         object_edit(&o, base_object, rows[i].edits);
         cs_validate_cloneset(object_root(&o), &got);
-        failed += !texts_are(rows[i].name, &got, rows[i].wanted);
+        failed += !texts_are(rows[i].name, &got, rows[i].wanted) || !valid_in_both(rows[i].name, &o, &got);
         cs_texts_done(&got);
         object_done(&o);
     }

@@ -122,6 +122,80 @@ static void test_versions_and_resources_that_nobody_registered(void **state)
     }
 }
 
+#define V1BETA1 "apps.kruise.io/v1beta1/clonesets"
+#define BETA_SET(fields)                                                                                               \
+    "{\"apiVersion\":\"apps.kruise.io/v1beta1\",\"kind\":\"CloneSet\"," META ",\"spec\":{" fields "}}"
+#define BETA_POLICY(policy, image)                                                                                     \
+    BETA_SET(                                                                                                          \
+        "\"updateStrategy\":{\"rollingUpdate\":{\"podUpdatePolicy\":\"" policy "\"}},\"selector\":{\"matchLabels\":{"  \
+        "\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{"              \
+        "\"name\":\"c\"," image "}]}}")
+
+/* Spec §1.4, §3.5: v1beta1 is reviewed as it is written, with its own defaults and paths. */
+static void test_v1beta1_is_reviewed_as_it_is_written(void **state)
+{
+    autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0}, d = {.status = 0};
+
+    admit(*state, CS_PATH_MUTATE_CLONESET, "CREATE", V1BETA1, BETA_SET(TEMPLATE), NULL, &a);
+    assert_true(a.allowed);
+    assert_non_null(
+        strstr(a.patch, "\"value\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"podUpdatePolicy\":\"ReCreate\","
+                        "\"partition\":0,\"maxUnavailable\":\"20%\",\"maxSurge\":0}}"));
+    admit(*state, CS_PATH_MUTATE_CLONESET, "CREATE", V1BETA1,
+        BETA_SET("\"updateStrategy\":{\"rollingUpdate\":{\"paused\":\"no\"}}," TEMPLATE), NULL, &b);
+    assert_int_equal(b.code, 400);
+    assert_string_equal(
+        b.message, "spec.updateStrategy.rollingUpdate.paused: Invalid value: \"no\": must be true or false");
+    admit(*state, CS_PATH_VALIDATE_CLONESET, "CREATE", V1BETA1,
+        BETA_SET("\"updateStrategy\":{\"type\":\"InPlaceOnly\"}," TEMPLATE), NULL, &c);
+    assert_int_equal(c.code, 422);
+    assert_string_equal(
+        c.message, "spec.updateStrategy.type: Invalid value: \"InPlaceOnly\": must be 'RollingUpdate' or 'OnDelete'");
+    admit(*state, CS_PATH_VALIDATE_CLONESET, "UPDATE", V1BETA1,
+        BETA_POLICY("InPlaceOnly", "\"image\":\"i\",\"command\":[\"x\"]"),
+        BETA_POLICY("InPlaceOnly", "\"image\":\"i\""), &d);
+    assert_int_equal(d.code, 422);
+    assert_non_null(strstr(d.message, "podUpdatePolicy InPlaceOnly"));
+}
+
+/* Nobody sends an object in another version than the request is for; judged by the wrong rules it must not pass. */
+static void test_the_objects_version_is_the_requests(void **state)
+{
+    static const char *const paths[] = {CS_PATH_MUTATE_CLONESET, CS_PATH_VALIDATE_CLONESET};
+
+    for (int i = 0; i < 2; i++) {
+        autoadmitted a = {.status = 0}, b = {.status = 0};
+
+        admit(*state, paths[i], "CREATE", V1BETA1, SET(DEFAULTED), NULL, &a);
+        assert_int_equal(a.code, 400);
+        assert_string_equal(a.message,
+            "request.object.apiVersion: must be \"apps.kruise.io/v1beta1\", as the request is for that version");
+        admit(*state, paths[i], "UPDATE", V1ALPHA1, SET(DEFAULTED), BETA_SET(TEMPLATE), &b);
+        assert_int_equal(b.code, 400);
+        assert_string_equal(b.message,
+            "request.oldObject.apiVersion: must be \"apps.kruise.io/v1alpha1\", as the request is for that version");
+    }
+}
+
+#define NOTED(version, fields)                                                                                         \
+    "{\"apiVersion\":\"apps.kruise.io/" version                                                                        \
+    "\",\"kind\":\"CloneSet\",\"metadata\":{\"name\":\"n\",\"annotations\":{"                                          \
+    "\"cloneset.apps.kruise.io/conversion-data\":\"x\"}},\"spec\":{" fields "}}"
+#define DROP "{\"op\":\"remove\",\"path\":\"/metadata/annotations/cloneset.apps.kruise.io~1conversion-data\"}"
+
+/* D19: v1alpha1 is stored, so what conversion kept and an edit there has voided is taken off here. */
+static void test_a_stale_conversion_annotation_is_dropped(void **state)
+{
+    autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0};
+
+    mutate(*state, "UPDATE", NOTED("v1alpha1", DEFAULTED), SET(DEFAULTED), &a);
+    assert_string_equal(a.patch, "[" DROP "]");
+    mutate(*state, "CREATE", NOTED("v1alpha1", TEMPLATE), NULL, &b);
+    assert_non_null(strstr(b.patch, "}," DROP "]"));
+    admit(*state, CS_PATH_MUTATE_CLONESET, "CREATE", V1BETA1, NOTED("v1beta1", TEMPLATE), NULL, &c);
+    assert_null(strstr(c.patch, "remove")); /* it never reaches the store: conversion drops it */
+}
+
 static void test_missing_objects(void **state)
 {
     static const char *const paths[] = {CS_PATH_MUTATE_CLONESET, CS_PATH_VALIDATE_CLONESET};
@@ -239,6 +313,9 @@ int main(void)
         cmocka_unit_test(test_what_does_not_decode_is_a_400),
         cmocka_unit_test(test_d15_updates_that_do_not_touch_the_spec_pass),
         cmocka_unit_test(test_versions_and_resources_that_nobody_registered),
+        cmocka_unit_test(test_v1beta1_is_reviewed_as_it_is_written),
+        cmocka_unit_test(test_the_objects_version_is_the_requests),
+        cmocka_unit_test(test_a_stale_conversion_annotation_is_dropped),
         cmocka_unit_test(test_missing_objects),
         cmocka_unit_test(test_a_good_set_is_valid),
         cmocka_unit_test(test_one_violation_is_its_text),

@@ -33,6 +33,7 @@ static void test_defaults(void **state)
     assert_string_equal(o.secret, "cloneset-webhook-cert");
     assert_string_equal(o.service, "cloneset-webhook");
     assert_true(o.manage_webhooks);
+    assert_false(o.manage_conversion); /* without the overlay there is no right to the CRD */
     assert_int_equal(o.threads, 2);
     assert_int_equal(o.leaf_lifetime_ms, 90ll * 86400 * 1000);
     assert_int_equal(o.ca_lifetime_ms, 3650ll * 86400 * 1000);
@@ -57,6 +58,8 @@ static void test_combinations(void **state)
         {"--cert-dir=/d", "--manage-webhooks=false", NULL},
         {"--cert-dir=/d", NULL,
             "--cert-dir needs --manage-webhooks=false: who makes the certificate also publishes its CA"},
+        {"--manage-conversion", NULL, NULL},
+        {"--manage-conversion", "--manage-webhooks=false", "--manage-conversion needs --manage-webhooks"},
         {"--secret-name=Not_A_Name", NULL, "--secret-name \"Not_A_Name\": is no valid name"},
         {"--service-name=", NULL, "--service-name \"\": is no valid name"},
         {"--namespace=a.b", NULL, "--namespace \"a.b\": is no valid name"},

@@ -313,6 +313,9 @@ static void test_registrations_are_what_is_served(void **state)
         body = cs_jdoc_root(&doc);
         rules = cs_json_get(body, "rules");
         assert_int_equal(cs_json_count(rules), 1);
+        /* spec §2.1: all versions that may be served */
+        assert_true(cs_str_eqz(cs_json_raw(cs_json_get(cs_json_index(rules, 0), "apiVersions")),
+            cloneset ? "[\"v1alpha1\",\"v1beta1\"]" : "[\"v1\"]"));
         assert_true(cs_json_str_is(cs_json_get(body, "sideEffects"), "None"));
         assert_true(cs_json_str_is(cs_json_get(body, "matchPolicy"), "Equivalent"));
         assert_true(cs_json_str_is(cs_json_index(cs_json_get(body, "admissionReviewVersions"), 0), "v1"));
