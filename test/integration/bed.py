@@ -137,7 +137,9 @@ class Bed:
         account = f"system:serviceaccount:{product.NAMESPACE}:{program}"
         found = set()
         for entry in self.audit(account):
-            if entry.get("responseStatus", {}).get("code") == 403:
+            allowed = entry.get("annotations", {}).get("authorization.k8s.io/decision") == "allow"
+            # Allowed, and then refused by admission: a claim whose StorageClass forbids that it grows.
+            if entry.get("responseStatus", {}).get("code") == 403 and not allowed:
                 found.add(f"{entry['verb']} {entry['requestURI']}")
         return sorted(found)
 
