@@ -141,7 +141,8 @@ class Bed:
         found = set()
         for entry in self.audit(account):
             allowed = entry.get("annotations", {}).get("authorization.k8s.io/decision") == "allow"
-            if entry.get("responseStatus", {}).get("code") == 403 and not allowed:  # admission (a quota) refuses with 403, too
+            # Allowed, and then refused by admission: a claim whose StorageClass forbids that it grows.
+            if entry.get("responseStatus", {}).get("code") == 403 and not allowed:
                 found.add(f"{entry['verb']} {entry['requestURI']}")
         return sorted(found)
 
