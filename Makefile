@@ -119,7 +119,7 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(BUILD)/test/sim
 endif
 
-test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14, FAULTS=1 for more
+test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14
 	@SANITIZE=$(SANITIZE) test/integration/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-e2e: deps-test ## the story as a test, on a real node (root)

@@ -8,11 +8,13 @@ import socket
 import ssl
 import time
 
+import bed as beds
 import kube
 import product
 from admission_loop import AdmissionLoop
-from harness import check, check_equal
+from harness import check, check_equal, wait_until
 from manifest import changed, cloneset
+from others import time_of_others
 
 TESTS = []
 MUTATE, VALIDATE, INSTANCE_ID = "/mutate-apps-kruise-io-cloneset", "/validate-apps-kruise-io-cloneset", "/mutate-instance-id"
@@ -345,6 +347,38 @@ def nothing_but_what_a_cloneset_owns_is_sent(bed):
                        changed(pod, ("metadata/name", "web-bcdfg"), ("metadata/ownerReferences", [ours])))
     check_equal(got["metadata"]["labels"], {kube.ID_LABEL: "bcdfg"}, "labels")
     check(program.metric("controller_runtime_webhook_requests_total", webhook=INSTANCE_ID) > before, "it was not asked")
+
+
+@test
+def others_are_created_as_fast_with_all_our_programs_gone(bed):
+    """Issue 3: registered, but the webhook's port takes connections and never answers, which is worse than no port at all.
+    Side by side with a cluster without our registrations and policy; one call to us would take 2 or 3 s."""
+    bed.ensure_webhook()
+    bed.stop_webhook()
+    registered = {path: bed.api.get(path)["webhooks"] for path in (beds.MUTATING, beds.VALIDATING)}
+    policy = ("-f", "manifests/base/instance-id-policy.yaml")
+    times = {"without us": [], "registered": []}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for entry in sum(registered.values(), []):
+            entry["clientConfig"]["url"] = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        try:
+            for turn in range(2):
+                bed.remove_entries()
+                bed.kubectl("delete", *policy)
+                times["without us"].append(time_of_others(bed.api, f"{turn}-without"))
+                bed.kubectl("apply", *policy)
+                for path, entries in registered.items():
+                    bed.api.merge(path, {"webhooks": entries})
+                wait_until("writes of CloneSets wait for us", lambda: "failed calling webhook" in bed.answer_to_nonsense()[1], 30)
+                times["registered"].append(time_of_others(bed.api, f"{turn}-registered"))
+        finally:
+            bed.kubectl("apply", *policy)
+            bed.remove_entries()
+    bed.ensure_webhook()
+    for what in times["registered"][0]:
+        without, with_us = (min(turn[what] for turn in times[key]) for key in ("without us", "registered"))
+        print(f"   creating {what}: {without:.1f} ms without us, {with_us:.1f} ms registered and not answering")
+        check(with_us < 2 * without + 20, f"creating {what} takes {with_us:.1f} ms, {without:.1f} ms without us")
 
 
 @test

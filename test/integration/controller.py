@@ -369,6 +369,23 @@ def set_image(bed, which, image):
 
 
 @test
+def revisions_beyond_the_history_limit_are_deleted(bed):
+    space = bed.namespace("history")
+    path = f"/apis/apps/v1/namespaces/{space}/controllerrevisions"
+    with Running(bed):
+        web = bed.create(changed(cloneset("web", 1, "nginx:alpine", claims=False, type="InPlaceIfPossible"),
+                                 ("spec/revisionHistoryLimit", 1)), space)
+        web.wait_settled(1, "nginx:alpine")
+        seen = []
+        for image in ("nginx:1.25", "nginx:1.26", "nginx:1.27"):
+            seen.append(web.status()["updateRevision"])
+            set_image(bed, web, image)
+            web.wait_settled(1, image)
+        kept = sorted([seen[-1], web.status()["updateRevision"]])
+        wait_until(f"of the revisions only {kept} are left", lambda: sorted(uids(bed.api.items(path))) == kept, 15)
+
+
+@test
 def it_works_without_the_webhook(bed):
     """Design §2: the controller defaults and validates again."""
     space = bed.namespace("alone")
