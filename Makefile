@@ -123,7 +123,7 @@ test-integration: deps-test ## the programs against a real API server without no
 	@SANITIZE=$(SANITIZE) test/integration/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-e2e: deps-test ## the story as a test, on a real node (root)
-	@test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
+	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
 
 lint: ## clang-format, clang-tidy, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint
