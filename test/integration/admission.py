@@ -349,6 +349,18 @@ def nothing_but_what_a_cloneset_owns_is_sent(bed):
     check(program.metric("controller_runtime_webhook_requests_total", webhook=INSTANCE_ID) > before, "it was not asked")
 
 
+def connections(listener):
+    """How many were made since the last look."""
+    listener.setblocking(False)
+    number = 0
+    try:
+        while True:
+            listener.accept()[0].close()
+            number += 1
+    except BlockingIOError:
+        return number
+
+
 @test
 def others_are_created_as_fast_with_all_our_programs_gone(bed):
     """Issue 3: registered, but the webhook's port takes connections and never answers, which is worse than no port at all.
@@ -370,7 +382,9 @@ def others_are_created_as_fast_with_all_our_programs_gone(bed):
                 for path, entries in registered.items():
                     bed.api.merge(path, {"webhooks": entries})
                 wait_until("writes of CloneSets wait for us", lambda: "failed calling webhook" in bed.answer_to_nonsense()[1], 30)
+                connections(silent)
                 times["registered"].append(time_of_others(bed.api, f"{turn}-registered"))
+                check_equal(connections(silent), 0, "connections to the webhook for what is not ours")
         finally:
             bed.kubectl("apply", *policy)
             bed.remove_entries()
@@ -378,7 +392,7 @@ def others_are_created_as_fast_with_all_our_programs_gone(bed):
     for what in times["registered"][0]:
         without, with_us = (min(turn[what] for turn in times[key]) for key in ("without us", "registered"))
         print(f"   creating {what}: {without:.1f} ms without us, {with_us:.1f} ms registered and not answering")
-        check(with_us < 2 * without + 20, f"creating {what} takes {with_us:.1f} ms, {without:.1f} ms without us")
+        check(with_us < 3 * without + 50, f"creating {what} takes {with_us:.1f} ms, {without:.1f} ms without us")
 
 
 @test
@@ -407,6 +421,8 @@ def the_account_may_read_only_its_own_secret(bed):
 def edits_in_a_loop_are_all_answered(bed):
     bed.ensure_webhook()
     loop = AdmissionLoop(bed.api, 0)
-    time.sleep(3)
-    loop.stop()
-    check(not loop.failures and loop.done > 100, f"{loop.done} done, failures {loop.failures[:3]}")
+    try:
+        wait_until("more than 100 were answered", lambda: loop.done > 100 or loop.failures, 60)
+    finally:
+        loop.stop()
+    check(not loop.failures, f"{loop.done} done, failures {loop.failures[:3]}")

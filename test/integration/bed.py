@@ -2,11 +2,13 @@
 """What integration tests stand on: a control plane without nodes, our objects from manifests/ but the Deployments, and
 our programs as processes with the tokens of the shipped service accounts, so that their rights are tested as well."""
 
+import datetime
 import json
 import os
 import re
 import signal
 import subprocess
+import time
 
 import kube
 import product
@@ -34,6 +36,7 @@ class Bed:
         self.tokens, self.webhook, self.webhook_url = {}, None, None
         self.spaces = 0
         self.partial = False  # only some of the tests run
+        self.outages = []  # (begin, end) as the audit log writes times
 
     # ---- setting up
 
@@ -146,12 +149,22 @@ class Bed:
         self.api.call("POST", f"{kube.GROUP}/namespaces/{namespace}/clonesets", manifest)
         return kube.Set(self.api, manifest["metadata"]["name"], namespace)
 
+    def api_server_away(self, seconds):
+        """Killed, and started again after so long."""
+        begin = timestamp()
+        self.cluster.component("kill", "apiserver")
+        time.sleep(seconds)
+        self.cluster.component("start", "apiserver")
+        self.outages.append((begin, timestamp()))
+
     def forbidden_requests(self, program):
-        """Requests of this program's account that RBAC refused, from the audit log."""
+        """Requests of this program's account that RBAC refused, from the audit log. A server that has just started does
+        not know the roles yet, and refuses everything until it is ready."""
         account = f"system:serviceaccount:{product.NAMESPACE}:{program}"
         found = set()
         for entry in self.audit(account):
-            if entry.get("responseStatus", {}).get("code") == 403:
+            at = entry["requestReceivedTimestamp"]
+            if entry.get("responseStatus", {}).get("code") == 403 and not any(begin <= at <= end for begin, end in self.outages):
                 found.add(f"{entry['verb']} {entry['requestURI']}")
         return sorted(found)
 
@@ -166,6 +179,10 @@ class Bed:
                     continue  # the last line is being written
                 if not account or entry["user"].get("username") == account:
                     yield entry
+
+
+def timestamp():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _documents(text):
