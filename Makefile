@@ -132,11 +132,11 @@ test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the stat
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases
 	@test/status/run.sh $(BUILD)/test/phases
 
-test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14, FAULTS=1 for more
+test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14
 	@SANITIZE=$(SANITIZE) test/integration/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-e2e: deps-test ## the story as a test, on a real node (root)
-	@test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
+	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
 
 lint: ## clang-format, clang-tidy, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint

@@ -101,11 +101,6 @@ static void note_trouble(struct cs_reflector *r, const struct cs_error *err)
     r->trouble = *err;
 }
 
-static void all_well(struct cs_reflector *r)
-{
-    r->troubled = false;
-}
-
 bool cs_reflector_synced(const struct cs_reflector *r)
 {
     return r->synced;
@@ -205,7 +200,7 @@ static bool finish_list(struct cs_reflector *r, uint64_t rv)
     r->doubt = false;
     r->use_pages = false;
     r->page_limit = PAGE_LIMIT;
-    all_well(r);
+    r->troubled = false;
     cs_metric_observe(r->metrics[LIST_SECONDS], (double)took / 1000, CS_LABELS(r->o.gvr->resource));
     cs_metric_set(r->metrics[LIST_OBJECTS], (double)r->listed, CS_LABELS(r->o.gvr->resource));
     cs_log_debug(r->o.log, "listed", CS_KVS("resource", r->o.gvr->resource), CS_KVI("objects", r->listed),
@@ -268,7 +263,7 @@ static bool on_line(void *ctx, struct cs_str line, struct cs_error *err)
     if (r->state == WATCHING) {
         r->heard = true;
         r->watch_fails = 0;
-        all_well(r);
+        r->troubled = false;
     }
     switch (e.type) {
     case CS_WATCH_BOOKMARK:
@@ -289,7 +284,7 @@ static bool on_chunk(void *ctx, struct cs_str bytes)
 
     if (bytes.len == 0) { /* the server has accepted; a list is well only when it is complete */
         if (r->state == WATCHING)
-            all_well(r);
+            r->troubled = false;
         return true;
     }
     if (cs_jframe_feed(&r->frame, bytes.p, bytes.len, on_line, r, &err))
@@ -426,9 +421,16 @@ static void on_probe(void *ctx, const struct cs_reply *reply)
     start_stream(r, false);
 }
 
+/* By field: a right may be one to list this name only. Not by label: a server reads on until its page is full. */
 static void start_probe(struct cs_reflector *r)
 {
-    struct cs_call call = {.verb = CS_VERB_LIST, .gvr = r->o.gvr, .ns = r->o.ns, .query = "limit=1"};
+    cs_autostrbuf query = CS_STRBUF_INIT;
+
+    if (r->o.field_selector)
+        cs_query_add(&query, "fieldSelector", r->o.field_selector);
+    cs_query_add(&query, "limit", "1");
+
+    struct cs_call call = {.verb = CS_VERB_LIST, .gvr = r->o.gvr, .ns = r->o.ns, .query = cs_strbuf_str(&query)};
 
     r->state = PROBING;
     r->request = cs_client_call(r->o.client, &call, on_probe, r);
@@ -449,13 +451,11 @@ static void start_page(struct cs_reflector *r)
     if (r->page_token)
         cs_query_add(&query, "continue", r->page_token);
 
-    struct cs_call call = {
-        .verb = CS_VERB_LIST,
+    struct cs_call call = {.verb = CS_VERB_LIST,
         .gvr = r->o.gvr,
         .ns = r->o.ns,
         .query = cs_strbuf_str(&query),
-        .timeout_ms = PAGE_TIMEOUT_MS,
-    };
+        .timeout_ms = PAGE_TIMEOUT_MS};
 
     r->request = cs_client_call(r->o.client, &call, on_page, r);
 }

@@ -24,7 +24,8 @@ fi
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-"${CC:-gcc}" -std=c17 -static -Os -s -Wall -Wextra -Werror -o "$tmp/webpod" "$here/webpod.c"
+# shellcheck disable=SC2086 # CC may be two words, as in CC="ccache gcc"
+${CC:-gcc} -std=c17 -static -Os -s -Wall -Wextra -Werror -o "$tmp/webpod" "$here/webpod.c"
 
 base=(--copy "$busybox:/bin/busybox:755" --mkdir /tmp:1777 --mkdir /usr/share/nginx/html
 	--text /etc/passwd:root:x:0:0:root:/:/bin/sh --text "/etc/nsswitch.conf:hosts: files dns")

@@ -4,6 +4,7 @@ the API server, and by killing the controller at bad moments."""
 
 import json
 import random
+import signal
 import time
 import urllib.request
 
@@ -95,6 +96,7 @@ def writes_in_doubt_are_not_done_twice(bed):
     """D5e: a fifth of the writes is done, and the answer lost."""
     proxy = through_proxy(bed)
     space = bed.namespace("doubt")
+    proxy.rule(r"^POST .*/controllerrevisions", times=1, lost="after")  # there are few: one of them in any case
     rule = proxy.rule(r"^(POST|PATCH|DELETE) .*/(pods|persistentvolumeclaims|controllerrevisions|clonesets)", every=5, lost="after")
     with Running(bed, server=proxy.url):
         whole_life(bed, space)
@@ -130,7 +132,7 @@ def broken_and_expired_watches_are_resumed(bed):
     with Running(bed, server=proxy.url) as program:
         web = bed.create(cloneset("web", 3), space)
         web.wait_settled(3)
-        for round_number in range(3):
+        for round_number in range(2):
             expired = proxy.rule(r"^GET .*watch=", times=4, watch_status=410)
             proxy.break_all()
             time.sleep(0.3)
@@ -142,7 +144,7 @@ def broken_and_expired_watches_are_resumed(bed):
         bed.api.merge(web.path, {"spec": {"replicas": 2}})
         web.wait_settled(2, timeout=60)
         check(gone.struck > 0, "no watch was opened again")
-        no_orphans(web)
+        wait_until("claims and Pods are pairs", lambda: no_orphans(web), 30)
         check(program.alive(), "it ended")
 
 
@@ -166,9 +168,7 @@ def the_api_server_goes_and_comes_back(bed):
         pods, claims = uids(web.pods()), uids(web.claims())
         set_image(bed, web, "nginx:1.25")
         wait_until("the rollout has begun", lambda: web.status().get("updatedReplicas", 0) >= 2, 20, 0.05)
-        bed.cluster.component("kill", "apiserver")
-        time.sleep(3)
-        bed.cluster.component("start", "apiserver")
+        bed.api_server_away(3)
         begin = time.monotonic()
         wait_until("it settles", lambda: quiet(lambda: web.settled(20, "nginx:1.25")), 90)
         check(time.monotonic() - begin < 60, f"it took {time.monotonic() - begin:.0f} s")
@@ -202,8 +202,7 @@ def compaction_while_it_could_not_watch(bed):
             bed.api.merge(web.path, {"metadata": {"annotations": {"n": str(number)}}})
         compact(bed)
         # Its cache of versions begins anew as well.
-        bed.cluster.component("kill", "apiserver")
-        bed.cluster.component("start", "apiserver")
+        bed.api_server_away(0)
         wait_until("the API server is back", lambda: quiet(lambda: bed.api.find(web.path)), 60)
         bed.api.merge(web.path, {"spec": {"replicas": 5}})
         with proxy.lock:
@@ -239,23 +238,19 @@ def killed_again_and_again_in_the_middle_of_everything(bed):
     dice = random.Random(20)
     web = bed.create(cloneset("web", 10, "nginx:alpine", type="InPlaceIfPossible", maxUnavailable=3), space)
     watch = kube.Watch(bed.api, web.pods_path, web.selector)
-    kills = 0
 
-    def torment(until, seconds):
-        """Starts controllers and kills them until the condition holds; the last one is let live."""
-        nonlocal kills
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+    def torment(until, number):
+        """Starts controllers and kills them; the last one is let live."""
+        for _ in range(number):
             program = bed.controller("--leader-elect=false").start()
             time.sleep(dice.uniform(0.15, 0.9))
             check(program.alive(), f"it ended by itself: {program.tail()}")
             program.kill()
             program.check_log()
-            kills += 1
         with Running(bed, "--leader-elect=false"):
             until()
 
-    torment(lambda: web.wait_settled(10, timeout=60), 4)
+    torment(lambda: web.wait_settled(10, timeout=60), 5)
     pods, claims = uids(web.pods()), uids(web.claims())
     no_orphans(web)
     set_image(bed, web, "nginx:1.25")
@@ -264,15 +259,14 @@ def killed_again_and_again_in_the_middle_of_everything(bed):
     check_equal(uids(web.claims()), claims, "claims after the update in place (UIDs)")
     bed.api.merge(web.path, {"spec": {"updateStrategy": {"type": "ReCreate"}}})
     set_image(bed, web, "nginx:1.26")
-    torment(lambda: web.wait_settled(10, "nginx:1.26", 90), 6)
+    torment(lambda: web.wait_settled(10, "nginx:1.26", 90), 8)
     wait_until("claims and Pods are pairs", lambda: no_orphans(web), 30)
     for replicas in (4, 9):
         bed.api.merge(web.path, {"spec": {"replicas": replicas}})
-        torment(lambda n=replicas: web.wait_settled(n, "nginx:1.26", 60), 3)
+        torment(lambda n=replicas: web.wait_settled(n, "nginx:1.26", 60), 4)
         wait_until("claims and Pods are pairs", lambda: no_orphans(web), 30)
     _, most = kube.lowest_availability(watch.stop())
     check(most <= 10, f"{most} Pods at once")
-    check(kills > 15, f"it was killed {kills} times only")
 
 
 @test
@@ -294,25 +288,28 @@ def two_that_both_believe_to_lead_do_no_harm(bed):
 @test
 def a_paused_leader_does_not_write_after_its_lease(bed):
     """D12: stopped for longer than its lease, it finds another leader and steps down."""
-    import signal  # pylint: disable=import-outside-toplevel
-
+    proxy = through_proxy(bed)
     space = bed.namespace("fence")
-    bed.ensure_webhook()
     web = bed.create(cloneset("web", 2, claims=False), space)
-    one = start(bed)
-    web.wait_settled(2)
+    one = start(bed, server=proxy.url)
     wait_until("it leads", lambda: "leadership gained" in one.log(), 10)
+    web.wait_settled(2)
     two = start(bed)
     try:
         one.signal(signal.SIGSTOP)
-        wait_until("the other one leads", lambda: "leadership gained" in two.log(), 30)
+        wait_until("the other one leads", lambda: "leadership gained" in two.log(), 60)
+        holder = bed.api.get(beds.LEASE)["spec"]["holderIdentity"]
         bed.api.merge(web.path, {"spec": {"replicas": 5}})
         web.wait_settled(5)
+        before = len(proxy.requests)
         one.signal(signal.SIGCONT)
-        time.sleep(2)
-        check(bed.api.get(beds.LEASE)["spec"]["holderIdentity"] in two.log(), "the lease went back")
+        wait_until("it knows that it leads no more", lambda: "leadership lost" in one.log(), 30)
         bed.api.merge(web.path, {"spec": {"replicas": 3}})
         web.wait_settled(3)
+        check_equal(bed.api.get(beds.LEASE)["spec"]["holderIdentity"], holder, "holder of the lease")
+        written = [text for _, text, status in proxy.requests[before:] if status // 100 == 2 and not text.startswith("GET ")]
+        check(not written, f"the first one wrote after its time: {written}")
+        one.stop()
         two.stop()
     finally:
         one.signal(signal.SIGCONT)

@@ -69,8 +69,6 @@ class Suite:
     def __init__(self, name, only=None, on_failure=None):
         self.name, self.only, self.on_failure = name, only, on_failure
         self.passed = self.failed = self.skipped = 0
-        # Suites on a loaded machine may try a test twice; the first failure is printed all the same.
-        self.tries = 1
 
     def wanted(self, name):
         return not self.only or re.search(self.only, name) is not None
@@ -80,17 +78,6 @@ class Suite:
         if not self.wanted(name):
             return True
         begin = time.monotonic()
-        for _ in range(1, self.tries):
-            try:
-                function(*args)
-            except Skip:
-                break
-            except Exception as error:  # pylint: disable=broad-except
-                print(f"again {name}: {type(error).__name__}: {error}", flush=True)
-                continue
-            self.passed += 1
-            print(f"ok {name} ({time.monotonic() - begin:.1f} s)", flush=True)
-            return True
         try:
             function(*args)
         except Skip as skip:

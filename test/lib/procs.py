@@ -38,6 +38,11 @@ def kubeconfig(path, server, token, ca_file=None):
     return path
 
 
+def check_sanitizers(name, text):
+    found = SANITIZER.search(text)
+    check(not found, f"{name}: {text[max(0, found.start() - 200):found.start() + 3000] if found else ''}")
+
+
 class Program:
     """One process. Its log is kept; what a sanitizer says makes the test fail that ends it."""
 
@@ -53,6 +58,7 @@ class Program:
         self.env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent",
                     "ASAN_OPTIONS": "detect_leaks=1:exitcode=77", "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
         self.process = None
+        self.killed = False
 
     def start(self):
         with open(self.log_path, "ab") as log:
@@ -113,20 +119,26 @@ class Program:
 
     def kill(self):
         if self.alive():
+            self.killed = True
             self.process.kill()
         if self.process:
             self.process.wait()
+
+    def end(self, timeout):
+        """After SIGTERM; by force when it does not end in time."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def stop(self, timeout=30):
         """SIGTERM; the program must end by itself, with 0. Seconds that it took."""
         begin = time.monotonic()
         check(self.alive(), f"{self.name} had ended with {self.process.returncode} before it was stopped: {self.tail()}")
         self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise Failure(f"{self.name} goes on {timeout} s after SIGTERM: {self.tail()}") from None
+        self.end(timeout)
+        check(not self.killed, f"{self.name} goes on {timeout} s after SIGTERM: {self.tail()}")
+        code = self.process.returncode
         self.check_log()
         check(code == 0, f"{self.name} ended with {code}: {self.tail()}")
         return time.monotonic() - begin
@@ -139,6 +151,10 @@ class Program:
         return "\n".join(self.log().splitlines()[-lines:])
 
     def check_log(self):
-        text = self.log()
-        found = SANITIZER.search(text)
-        check(not found, f"{self.name}: {text[max(0, found.start() - 200):found.start() + 3000] if found else ''}")
+        check_sanitizers(self.name, self.log())
+
+    def check_ended_well(self):
+        """For one that has ended: by our hand, or with 0; and its log holds no sanitizer's report."""
+        self.check_log()
+        code = self.process.returncode
+        check(code == 0 or (self.killed and code == -signal.SIGKILL), f"{self.log_path}: ended with {code}: {self.tail()}")

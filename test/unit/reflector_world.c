@@ -76,7 +76,7 @@ static uint64_t fake_call(void *self, const struct cs_call *call, cs_reply_fn do
     (void)take_request(w, call);
     w->probing = call->timeout_ms == 0; /* pages have more time */
     if (w->probing) {
-        assert_string_equal(w->query, "limit=1");
+        assert_non_null(strstr(w->query, "limit=1"));
         if (w->probes_by_hand)
             note(w, "probe");
         return w->open;

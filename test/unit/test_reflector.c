@@ -77,6 +77,12 @@ static void test_the_requests_to_the_letter(void **state)
     assert_string_equal(w->query, "allowWatchBookmarks=true&labelSelector=a%3Db%2Cc&fieldSelector=spec.nodeName%3Dn"
                                   "&resourceVersion=70");
     assert_int_equal(w->silence_ms, 150000);
+    /* D5c. A right by name (the webhook's Secret) is one to list with this field selector only. */
+    w->probes_by_hand = true;
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    (void)rw_until_request(w);
+    assert_true(w->probing);
+    assert_string_equal(w->query, "fieldSelector=spec.nodeName%3Dn&limit=1");
 }
 
 static void test_an_empty_list_begins_and_ends(void **state)
