@@ -25,7 +25,7 @@
 
 struct options {
     const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *feature_gates, *logging_format;
-    bool leader_elect, force_takeover;
+    bool leader_elect, force_takeover, exclude_preparing;
     int64_t verbosity;
 };
 
@@ -44,6 +44,8 @@ static const struct cs_flag flags[] = {
         struct options, force_takeover, "force-takeover", false, "act even while OpenKruise's manager is running"),
     CS_FLAG_STRING(struct options, feature_gates, "feature-gates", "",
         "Name=true|false,…: switches optional behaviour, with OpenKruise's names and defaults"),
+    CS_FLAG_BOOL(struct options, exclude_preparing, "cloneset-scaling-exclude-preparing-delete", false,
+        "scaling does not count Pods that wait for their preDelete hook: they are replaced at once"),
     CS_FLAGS_LOGGING(struct options, verbosity, logging_format),
 };
 
@@ -173,6 +175,7 @@ static void start_controller(struct app *a)
         .rand = &a->rand,
         .instance = a->host,
         .gates = a->gates,
+        .exclude_preparing = a->o.exclude_preparing,
         .may_write = may_write,
         .ctx = a};
 

@@ -24,6 +24,7 @@ struct cs_ops {
     uint64_t call;
     unsigned tries;
     bool status; /* a status write */
+    bool no_resize; /* RESIZE: answered 404, the Pod is being read */
     struct cs_timer timer;
 };
 

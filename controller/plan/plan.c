@@ -305,6 +305,7 @@ void cs_plan_classify(struct cs_planner *pl)
     }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     pl->limits.partition_rollback = o->gates->partition_rollback;
+    pl->limits.exclude_preparing = pl->limits.exclude_preparing || o->exclude_preparing;
     cs_numbers_make(&pl->limits, &pl->counts, &pl->numbers);
 }
 

@@ -65,6 +65,7 @@ struct cs_observation {
     uint32_t n_absent;
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
+    bool exclude_preparing; /* flag --cloneset-scaling-exclude-preparing-delete */
     const struct cs_gates *gates; /* never NULL */
     int64_t now_ms; /* wall */
 };
@@ -112,6 +113,8 @@ struct cs_action {
     bool gate_true; /* REFRESH: write the condition True */
     enum cs_lifecycle state; /* REFRESH: new state, NONE: leave */
     bool template_hash; /* REFRESH: add the label */
+    bool serving; /* INPLACE_APPLY: the Pod stays in service, nothing in it restarts */
+    bool resize; /* INPLACE_START, INPLACE_APPLY: cpu or memory change as well */
     int64_t number; /* RENUMBER_REVISION: new number; INPLACE_START: grace seconds */
     const char *why; /* static text: the reason, for logs */
 };
