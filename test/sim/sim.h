@@ -24,6 +24,8 @@ struct sim_scenario {
     bool deletes; /* the user deletes Pods, nodes evict them */
     bool recreates; /* the user edits what cannot change in place, and the strategy's type */
     bool in_place_only;
+    bool
+        resizes; /* containers have resources, which the user edits and the controller changes in place; short hashes */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
@@ -79,6 +81,13 @@ void sim_gc_soon(struct sim *s);
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_act(struct sim *s); /* one thing */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
+
+/* sim_resize.c */
+void sim_resize_begin(struct sim *s, struct cs_jtree *set);
+void sim_resize_edit(struct sim *s, struct cs_jtree *set);
+struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *patch); /* owned */
+bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
+struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
