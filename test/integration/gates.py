@@ -124,6 +124,12 @@ def protected_sets_are_not_deleted(bed):
         check(status < 300, f"deleting again: {status} {text}")
         bed.api.merge(going.path, {"metadata": {"finalizers": None}})
         wait_until("it is gone", lambda: not bed.api.find(going.path), 10)
+        doomed = bed.namespace("doomed")
+        kept = bed.create(changed(cloneset("kept", 0, claims=False), (["metadata", "labels", PROTECTION], "Always")), doomed)
+        bed.api.delete(f"/api/v1/namespaces/{doomed}")
+        holds("the set keeps its namespace", kept.get, 3)
+        bed.api.merge(kept.path, {"metadata": {"labels": {PROTECTION: None}}})
+        wait_until("the namespace is gone", lambda: not bed.api.find(f"/api/v1/namespaces/{doomed}"), 60)
         program.stop()
         kubectl("delete", "clone", "always", "-n", space, "--wait=false", timeout=30)  # Ignore: nobody answers, nothing is stuck
         check(not bed.api.find(always.path), "with the webhook away a deletion is stuck")
