@@ -122,7 +122,6 @@ static void note_trouble(struct cs_planner *pl, const struct cs_view_pod *v)
 bool cs_plan_resize(struct cs_planner *pl, struct cs_view_pod *v)
 {
     const struct cs_pod *p = v->pod;
-    const struct cs_view_revision *of = cs_plan_revision_of(pl, v->revision);
     struct cs_inplace_state s;
     struct cs_action *a = NULL;
 
@@ -130,6 +129,8 @@ bool cs_plan_resize(struct cs_planner *pl, struct cs_view_pod *v)
         return false;
     cs_inplace_state_parse(p->inplace_state, &s);
     if (cs_revision_same(s.revision, v->revision) && cs_resize_pending(p, &s.resize)) {
+        const struct cs_view_revision *of = cs_plan_revision_of(pl, v->revision);
+
         a = cs_plan_add(pl, CS_ACT_RESIZE, "its new cpu and memory");
         a->pod = p;
         a->revision = of ? of->rev : NULL;

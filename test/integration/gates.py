@@ -267,7 +267,7 @@ def by_name(which):
 @test
 def resources_change_in_place_and_the_pods_serve_on(bed):
     """Spec 9: without a restart no Pod leaves service; two requests change it, one ends it."""
-    with Resizing(bed), Running(bed, RESIZE):
+    with Resizing(bed), Running(bed, RESIZE, "--cloneset-scaling-exclude-preparing-delete"):
         space = bed.namespace("resize")
         web = bed.create(resizable("web", 4), space)
         web.wait_settled(4)

@@ -231,6 +231,22 @@ static void test_deletions_and_subresources_pass(void **state)
     }
 }
 
+/* InPlaceOnly refuses changes of resources whatever the gate says. */
+static void spec_3_4_the_rule_of_in_place_only_sees_no_gates(void **state)
+{
+#define SIZED(cpu) "\"image\":\"i:1\",\"resources\":{\"requests\":{\"cpu\":\"" cpu "\"}}"
+    static const struct cs_gates on = {.vertical_scaling = true};
+    struct cs_router *r = cs_router_new(1, NULL, NULL);
+
+    (void)state;
+    cs_router_set_gates(r, &on);
+    autoadmitted a = {.status = 0};
+    validate(r, "UPDATE", SET(IN_PLACE_ONLY(SIZED("2"))), SET(IN_PLACE_ONLY(SIZED("1"))), &a);
+    assert_int_equal(a.code, 422);
+    assert_non_null(strstr(a.message, "spec.template.spec.containers[0].resources.requests[cpu]"));
+    cs_router_free(r);
+}
+
 /* Gate ResourcesDeletionProtection. */
 static void spec_3_6_deletion_protection(void **state)
 {
@@ -280,6 +296,7 @@ static void spec_3_6_deletion_protection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spec_3_4_the_rule_of_in_place_only_sees_no_gates),
         cmocka_unit_test(spec_3_6_deletion_protection),
         cmocka_unit_test(test_absent_fields_get_their_defaults),
         cmocka_unit_test(test_a_defaulted_object_is_left_alone),
