@@ -155,8 +155,9 @@ static bool webhooks_equal(struct cs_json obj, const struct cs_publish_want *wan
 {
     for (unsigned i = 0; i < want->n_entries; i++) {
         const struct cs_webhook_entry *e = &want->entries[i];
+        struct cs_json have = find_entry(obj, e->name);
 
-        if (is_ours(want, e) && !entry_equal(want, e, find_entry(obj, e->name)))
+        if (is_ours(want, e) && (e->body ? !entry_equal(want, e, have) : cs_json_exists(have)))
             return false;
     }
     return true;
@@ -172,15 +173,15 @@ static void write_webhooks(struct cs_jw *w, struct cs_json obj, const struct cs_
     cs_json_foreach (hook, hooks) {
         const struct cs_webhook_entry *e = entry_named(want, cs_json_get(hook, "name"));
 
-        if (e)
-            write_entry(w, want, e, hook, policy_of(want, hook));
-        else
+        if (!e)
             cs_jw_raw(w, cs_json_raw(hook));
+        else if (e->body)
+            write_entry(w, want, e, hook, policy_of(want, hook));
     }
     for (unsigned i = 0; i < want->n_entries; i++) {
         const struct cs_webhook_entry *e = &want->entries[i];
 
-        if (is_ours(want, e) && !cs_json_exists(find_entry(obj, e->name)))
+        if (is_ours(want, e) && e->body && !cs_json_exists(find_entry(obj, e->name)))
             write_entry(w, want, e, (struct cs_json){0}, want->settled ? NULL : "Ignore");
     }
     cs_jw_end_arr(w);
@@ -279,7 +280,7 @@ enum cs_publish_opinion cs_publish_judge(
         const struct cs_webhook_entry *e = &want->entries[i];
         enum cs_publish_opinion one;
 
-        if (!is_ours(want, e))
+        if (!is_ours(want, e) || !e->body)
             continue;
         one = judge_one(cs_json_get(find_entry(obj, e->name), "clientConfig"), cert_pem, now_ms);
         worst = one > worst ? one : worst;

@@ -445,7 +445,8 @@ static void check_entries(const struct cs_rotator_options *o)
         const char *body = o->entries[i].body;
         cs_autojdoc doc = {0};
 
-        if (!cs_jdoc_parse(&doc, body, strlen(body), NULL, NULL) || !cs_json_is(cs_jdoc_root(&doc), CS_J_OBJECT))
+        if (body &&
+            (!cs_jdoc_parse(&doc, body, strlen(body), NULL, NULL) || !cs_json_is(cs_jdoc_root(&doc), CS_J_OBJECT)))
             abort();
     }
 }

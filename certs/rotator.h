@@ -32,7 +32,8 @@ struct cs_webhook_entry {
     const char *path; /* "/mutate-apps-kruise-io-cloneset" */
     /*
      * JSON object with everything but name and clientConfig. Members stated here are kept right; what others add to our
-     * entry beyond them (a namespaceSelector, the server's defaults) stays.
+     * entry beyond them (a namespaceSelector, the server's defaults) stays. NULL: not wanted (its feature is off), removed
+     * where it still stands.
      */
     const char *body;
 };

@@ -26,7 +26,7 @@
 
 struct options {
     const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *feature_gates, *logging_format;
-    bool leader_elect, force_takeover, migrate_storage;
+    bool leader_elect, force_takeover, migrate_storage, exclude_preparing;
     int64_t verbosity;
 };
 
@@ -47,6 +47,8 @@ static const struct cs_flag flags[] = {
         "make the API server store every CloneSet as v1alpha1, and trim storedVersions of the CRD (overlay v1beta1)"),
     CS_FLAG_STRING(struct options, feature_gates, "feature-gates", "",
         "Name=true|false,…: switches optional behaviour, with OpenKruise's names and defaults"),
+    CS_FLAG_BOOL(struct options, exclude_preparing, "cloneset-scaling-exclude-preparing-delete", false,
+        "scaling does not count Pods that wait for their preDelete hook: they are replaced at once"),
     CS_FLAGS_LOGGING(struct options, verbosity, logging_format),
 };
 
@@ -179,6 +181,7 @@ static void start_controller(struct app *a)
         .rand = &a->rand,
         .instance = a->host,
         .gates = a->gates,
+        .exclude_preparing = a->o.exclude_preparing,
         .may_write = may_write,
         .ctx = a};
 

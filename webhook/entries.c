@@ -6,7 +6,10 @@
  */
 #include "webhook/entries.h"
 
+#include <string.h>
+
 #include "common/api/gvr.h"
+#include "common/base/str.h"
 #include "webhook/router.h"
 
 #define CLONESET_RULE                                                                                                  \
@@ -20,7 +23,9 @@
     "o.controller && o.kind == '" CS_KIND "' && o.apiVersion.startsWith('" CS_GROUP "/'))"
 #define WITHOUT_LABEL "!has(object.metadata.labels) || !('" CS_LABEL_INSTANCE_ID "' in object.metadata.labels)"
 
-const struct cs_webhook_entry cs_webhook_entries[CS_N_WEBHOOK_ENTRIES] = {
+#define DELETION_NAME "vdeletion.cloneset.apps.kruise.io"
+
+static const struct cs_webhook_entry all_entries[CS_N_WEBHOOK_ENTRIES] = {
     {
         .mutating = true,
         .config = CS_MUTATING_CONFIGURATION,
@@ -48,4 +53,24 @@ const struct cs_webhook_entry cs_webhook_entries[CS_N_WEBHOOK_ENTRIES] = {
                 "{\"name\":\"owned-by-a-cloneset\",\"expression\":\"" OWNED_BY_CLONESET "\"},"
                 "{\"name\":\"without-instance-id\",\"expression\":\"" WITHOUT_LABEL "\"}]}",
     },
+    /* Apart from vcloneset.kb.io, because it is Ignore (D15); sent is only what carries the label. */
+    {
+        .mutating = false,
+        .config = CS_VALIDATING_CONFIGURATION,
+        .name = DELETION_NAME,
+        .path = CS_PATH_VALIDATE_CLONESET,
+        .body = "{\"rules\":[{\"apiGroups\":[\"" CS_GROUP "\"],\"apiVersions\":[\"v1alpha1\",\"v1beta1\"],"
+                "\"operations\":[\"DELETE\"],\"resources\":[\"clonesets\"],\"scope\":\"Namespaced\"}]," COMMON
+                ",\"failurePolicy\":\"Ignore\",\"timeoutSeconds\":2,"
+                "\"objectSelector\":{\"matchExpressions\":[{\"key\":\"" CS_LABEL_DELETE_PROTECTION
+                "\",\"operator\":\"Exists\"}]}}",
+    },
 };
+
+void cs_webhook_entries_make(const struct cs_gates *gates, struct cs_webhook_entry ret[CS_N_WEBHOOK_ENTRIES])
+{
+    memcpy(ret, all_entries, sizeof(all_entries));
+    for (size_t i = 0; i < CS_N_WEBHOOK_ENTRIES; i++)
+        if (cs_streq(ret[i].name, DELETION_NAME) && !gates->deletion_protection)
+            ret[i].body = NULL;
+}

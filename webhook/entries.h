@@ -7,11 +7,13 @@
 #define CS_WEBHOOK_ENTRIES_H
 
 #include "certs/rotator.h"
+#include "common/cloneset/gates.h"
 
 #define CS_MUTATING_CONFIGURATION "cloneset-mutating-webhook"
 #define CS_VALIDATING_CONFIGURATION "cloneset-validating-webhook"
 
-#define CS_N_WEBHOOK_ENTRIES 3
-extern const struct cs_webhook_entry cs_webhook_entries[CS_N_WEBHOOK_ENTRIES];
+#define CS_N_WEBHOOK_ENTRIES 4
+/* Those of features that are off have no body. */
+void cs_webhook_entries_make(const struct cs_gates *gates, struct cs_webhook_entry ret[CS_N_WEBHOOK_ENTRIES]);
 
 #endif

@@ -114,12 +114,33 @@ void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool
     drop_stale_note(r->object, &v->patch);
 }
 
-void cs_handle_cloneset_validate(const struct cs_review *r, struct cs_verdict *v)
+#define PROTECTED "forbidden by ResourcesProtectionDeletion for " CS_LABEL_DELETE_PROTECTION "="
+
+/* Spec §3.6. The review of a DELETE shows the object as oldObject. */
+static void protect(const struct cs_review *r, struct cs_verdict *v)
+{
+    struct cs_json label = cs_json_at(r->old_object, "metadata", "labels", CS_LABEL_DELETE_PROTECTION, NULL);
+    int32_t replicas = 1;
+
+    if (!cs_json_is_null(cs_json_at(r->old_object, "metadata", "deletionTimestamp", NULL)))
+        return;
+    (void)cs_json_i32(cs_json_at(r->old_object, "spec", "replicas", NULL), &replicas);
+    if (cs_json_str_is(label, "Always"))
+        cs_verdict_deny(v, 403, PROTECTED "Always");
+    else if (cs_json_str_is(label, "Cascading") && replicas > 0)
+        cs_verdict_deny(v, 403, PROTECTED "Cascading and replicas %d>0", (int)replicas);
+}
+
+void cs_handle_cloneset_validate(const struct cs_review *r, const struct cs_gates *gates, struct cs_verdict *v)
 {
     struct cs_json old = {.doc = NULL};
 
-    if (!wants_review(r, v))
+    if (!wants_review(r, v)) {
+        if (v->allowed && r->operation == CS_OPERATION_DELETE && gates->deletion_protection &&
+            !cs_review_is_subresource(r))
+            protect(r, v);
         return;
+    }
     if (r->operation == CS_OPERATION_UPDATE) {
         old = r->old_object;
         cs_validate_update(old, r->object, &v->reasons, &v->warnings);
@@ -131,5 +152,5 @@ void cs_handle_cloneset_validate(const struct cs_review *r, struct cs_verdict *v
         v->code = 422;
         return;
     }
-    cs_admission_warnings(old, r->object, &v->warnings);
+    cs_admission_warnings(old, r->object, gates, &v->warnings);
 }

@@ -6,6 +6,7 @@
 #define CS_WEBHOOK_HANDLE_CLONESET_H
 
 #include "common/api/intern.h"
+#include "common/cloneset/gates.h"
 #include "webhook/review.h"
 
 /*
@@ -14,7 +15,10 @@
  * refused (being deleted, or spec unchanged). pool: scratch of the calling thread.
  */
 void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool, struct cs_verdict *v);
-/* The rules of spec §3 and D15: code 422 with all violations, or warnings about what the edit will do. DELETE is allowed. */
-void cs_handle_cloneset_validate(const struct cs_review *r, struct cs_verdict *v);
+/*
+ * The rules of spec §3 and D15: code 422 with all violations, or warnings about what the edit will do. DELETE is allowed, but
+ * with the gate ResourcesDeletionProtection code 403 for a protected set (spec §3.6).
+ */
+void cs_handle_cloneset_validate(const struct cs_review *r, const struct cs_gates *gates, struct cs_verdict *v);
 
 #endif

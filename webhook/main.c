@@ -31,6 +31,8 @@
 
 struct app {
     struct cs_webhook_options o;
+    struct cs_gates gates;
+    struct cs_webhook_entry entries[CS_N_WEBHOOK_ENTRIES];
     struct cs_log log;
     struct cs_metrics *metrics;
     struct cs_loop loop;
@@ -107,7 +109,7 @@ static void start_certificate(struct app *a)
         .ca_lifetime_ms = a->o.ca_lifetime_ms,
         .leaf_lifetime_ms = a->o.leaf_lifetime_ms,
         .manage_webhooks = a->o.manage_webhooks,
-        .entries = cs_webhook_entries,
+        .entries = a->entries,
         .n_entries = CS_N_WEBHOOK_ENTRIES,
         .crd = a->o.manage_conversion ? CS_CRD_NAME : NULL,
         .crd_path = CS_PATH_CONVERT,
@@ -160,6 +162,7 @@ static bool start_server(struct app *a, struct cs_error *err)
     if (a->o.client_ca_file[0] != '\0' && !cs_file_read(a->o.client_ca_file, MAX_CA_FILE, &ca, NULL, err))
         return cs_error_prefix(err, "--client-ca-file");
     a->router = cs_router_new((unsigned)a->o.threads, a->metrics, &a->log);
+    cs_router_set_gates(a->router, &a->gates);
     if (cs_http_server_new(
             &(struct cs_http_options){
                 .bind_address = a->o.bind_address,
@@ -279,11 +282,23 @@ static void run_loop(struct app *a)
 
 /* ---- life ---- */
 
+static bool read_gates(struct app *a, struct cs_error *err)
+{
+    cs_autostrbuf ignored = CS_STRBUF_INIT;
+
+    if (!cs_gates_parse(a->o.feature_gates, &a->gates, &ignored, err))
+        return false;
+    if (ignored.len > 0)
+        cs_log_info(&a->log, "feature gates without effect here", CS_KVS("gates", cs_strbuf_str(&ignored)));
+    cs_webhook_entries_make(&a->gates, a->entries);
+    return true;
+}
+
 static bool app_init(struct app *a, struct cs_error *err)
 {
     a->signals = -1;
     a->log = cs_flags_log(a->o.verbosity, a->o.logging_format, cs_clock_system());
-    if (!open_signals(a, err))
+    if (!read_gates(a, err) || !open_signals(a, err))
         return false;
     a->metrics = cs_metrics_new();
     a->rand.state = cs_rand_os_seed();

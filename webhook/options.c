@@ -40,6 +40,8 @@ static const struct cs_flag flags[] = {
         "after SIGTERM: how long to go on serving while not ready, so that load balancers notice"),
     DURATION(
         shutdown_timeout_ms, "shutdown-timeout", "10s", "0s", "1m", "after that: how long requests may take to finish"),
+    STRING(feature_gates, "feature-gates", "",
+        "Name=true|false,…: switches optional behaviour, with OpenKruise's names and defaults"),
     CS_FLAGS_LOGGING(struct cs_webhook_options, verbosity, logging_format),
 };
 

@@ -31,6 +31,7 @@ struct scratch {
     _Alignas(CACHE_LINE) struct cs_jdoc doc;
     struct cs_intern *pool;
     struct cs_rand rand;
+    struct cs_gates gates;
 };
 
 static void mutate_cloneset(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
@@ -40,8 +41,7 @@ static void mutate_cloneset(const struct cs_review *r, struct scratch *s, struct
 
 static void validate_cloneset(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
 {
-    (void)s;
-    cs_handle_cloneset_validate(r, v);
+    cs_handle_cloneset_validate(r, &s->gates, v);
 }
 
 static void instance_id(const struct cs_review *r, struct scratch *s, struct cs_verdict *v)
@@ -319,6 +319,12 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     for (size_t i = 0; i < CS_ARRAY_LEN(routes); i++) /* a rate() needs a start at zero */
         cs_metric_add(r->requests, 0, CS_LABELS(routes[i].path, "200"));
     return r;
+}
+
+void cs_router_set_gates(struct cs_router *r, const struct cs_gates *gates)
+{
+    for (unsigned i = 0; i < r->threads; i++)
+        r->scratch[i].gates = *gates;
 }
 
 void cs_router_free(struct cs_router *r)

@@ -11,6 +11,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/cloneset/gates.h"
 #include "common/http/http_server.h"
 
 /* D18 */
@@ -24,6 +25,8 @@
 struct cs_router;
 /* threads: how many server threads will call; each has scratch memory of its own. metrics, log: may be NULL; borrowed. */
 struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, const struct cs_log *log);
+/* Before the first request; all gates are off otherwise. */
+void cs_router_set_gates(struct cs_router *r, const struct cs_gates *gates);
 void cs_router_free(struct cs_router *r);
 CS_DEFINE_CLEANUP(struct cs_router *, cs_router_free)
 

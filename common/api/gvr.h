@@ -26,6 +26,7 @@ extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_
 #define CS_LABEL_TEMPLATE_HASH "pod-template-hash"
 #define CS_LABEL_SPECIFIED_DELETE "apps.kruise.io/specified-delete"
 #define CS_LABEL_LIFECYCLE_STATE "lifecycle.apps.kruise.io/state"
+#define CS_LABEL_DELETE_PROTECTION "policy.kruise.io/delete-protection" /* on the set (spec §3.6) */
 #define CS_LABEL_REVISION_HASH "controller.kubernetes.io/hash" /* on ControllerRevisions */
 #define CS_ANNO_LIFECYCLE_TIME "lifecycle.apps.kruise.io/timestamp"
 #define CS_ANNO_INPLACE_STATE "apps.kruise.io/inplace-update-state"

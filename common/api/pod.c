@@ -46,8 +46,11 @@ static void fill_containers(struct cs_intern *pool, struct cs_json list, struct 
         const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
         if (!name)
             continue;
-        p->containers[p->n_containers++] = (struct cs_container){
-            .name = name, .image = cs_json_intern(pool, cs_json_get(item, "image")), .index = index};
+        struct cs_json resources = cs_json_get(item, "resources");
+        p->containers[p->n_containers++] = (struct cs_container){.name = name,
+            .image = cs_json_intern(pool, cs_json_get(item, "image")),
+            .resources = cs_json_count(resources) > 0 ? cs_intern_str(pool, cs_json_raw(resources)) : NULL,
+            .index = index};
     }
 }
 
@@ -60,11 +63,34 @@ static void fill_claims(struct cs_intern *pool, struct cs_json volumes, struct c
     }
 }
 
+/*
+ * What init containers mean for the QoS class of the whole. By text: the server stores equal quantities alike but for rare
+ * spellings, and those only make a change of resources look impossible.
+ */
+static void note_init_resources(struct cs_json resources, struct cs_pod *p)
+{
+    static const char *const names[] = {"cpu", "memory"};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(names); i++) {
+        struct cs_json limit = cs_json_at(resources, "limits", names[i], NULL);
+        struct cs_json request = cs_json_at(resources, "requests", names[i], NULL);
+        bool limited = !cs_json_is_null(limit) && !cs_json_str_is(limit, "0");
+        bool requested = !cs_json_is_null(request) && !cs_json_str_is(request, "0");
+
+        p->init_best_effort &= !limited && !requested;
+        p->init_guaranteed &= limited && (cs_json_is_null(request) || cs_json_equal(limit, request));
+    }
+}
+
 static void decode_spec(struct cs_intern *pool, struct cs_json spec, struct cs_pod *p)
 {
     p->node = cs_json_intern_nonempty(pool, cs_json_get(spec, "nodeName"));
     fill_containers(pool, cs_json_list(spec, "containers"), p);
     fill_claims(pool, cs_json_list(spec, "volumes"), p);
+    p->init_guaranteed = p->init_best_effort = true;
+    cs_json_foreach (item, cs_json_list(spec, "initContainers")) {
+        note_init_resources(cs_json_get(item, "resources"), p);
+    }
     cs_json_foreach (gate, cs_json_list(spec, "readinessGates")) {
         struct cs_json type = cs_json_get(gate, "conditionType");
         p->has_inplace_gate |= cs_json_str_is(type, CS_COND_INPLACE_READY);
@@ -130,6 +156,21 @@ static const char *scheduler_says(struct cs_intern *pool, struct cs_json item)
     return cs_intern_str(pool, cs_str(text));
 }
 
+/* Both may be there: a resize is under way and another one is asked for. What waits counts. */
+static void note_resize(struct cs_json item, struct cs_pod *p)
+{
+    struct cs_json type = cs_json_get(item, "type");
+    struct cs_json reason = cs_json_get(item, "reason");
+
+    if (!cs_json_str_is(cs_json_get(item, "status"), "True"))
+        return;
+    if (cs_json_str_is(type, "PodResizePending"))
+        p->resize = cs_json_str_is(reason, "Infeasible") ? CS_POD_RESIZE_INFEASIBLE : CS_POD_RESIZE_DEFERRED;
+    else if (cs_json_str_is(type, "PodResizeInProgress") && cs_json_str_is(reason, "Error") &&
+             p->resize == CS_POD_RESIZE_QUIET)
+        p->resize = CS_POD_RESIZE_ERROR;
+}
+
 static void decode_conditions(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
 {
     struct cs_pod_condition kruise = {.index = -1};
@@ -150,6 +191,7 @@ static void decode_conditions(struct cs_intern *pool, struct cs_json list, struc
     cs_json_foreach (item, list) {
         index++;
         struct cs_json type = cs_json_get(item, "type");
+        note_resize(item, p);
         for (size_t i = 0; i < CS_ARRAY_LEN(wanted); i++) {
             /* Of several of one type the first counts, as for the kubelet. */
             if (wanted[i].c->index >= 0 || !cs_json_str_is(type, wanted[i].type))
@@ -175,6 +217,8 @@ static struct cs_container_status decode_container_status(struct cs_intern *pool
     s.image_id = cs_json_intern_nonempty(pool, cs_json_get(item, "imageID"));
     s.container_id = cs_json_intern_nonempty(pool, cs_json_get(item, "containerID"));
     s.waiting_reason = cs_json_intern_nonempty(pool, cs_json_at(item, "state", "waiting", "reason", NULL));
+    if (cs_json_is(cs_json_get(item, "resources"), CS_J_OBJECT))
+        s.resources = cs_intern_str(pool, cs_json_raw(cs_json_get(item, "resources")));
     (void)cs_json_i32(cs_json_get(item, "restartCount"), &s.restart_count);
     (void)cs_json_bool(cs_json_get(item, "ready"), &s.ready);
     s.started_ms = time_of(cs_json_get(running, "startedAt"));
@@ -348,6 +392,7 @@ void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
     for (uint32_t i = 0; i < p->n_containers; i++) {
         cs_intern_unref(pool, p->containers[i].name);
         cs_intern_unref(pool, p->containers[i].image);
+        cs_intern_unref(pool, p->containers[i].resources);
     }
     for (uint32_t i = 0; i < p->n_statuses; i++) {
         const struct cs_container_status *s = &p->statuses[i];
@@ -356,6 +401,7 @@ void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
         cs_intern_unref(pool, s->image_id);
         cs_intern_unref(pool, s->container_id);
         cs_intern_unref(pool, s->waiting_reason);
+        cs_intern_unref(pool, s->resources);
     }
     for (uint32_t i = 0; i < p->n_claims; i++)
         cs_intern_unref(pool, p->claims[i]);

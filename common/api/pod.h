@@ -20,6 +20,13 @@ enum cs_lifecycle { /* label lifecycle.apps.kruise.io/state (spec §6.8) */
     CS_LC_PREPARING_DELETE,
     CS_LC_OTHER
 };
+enum cs_qos { CS_QOS_BEST_EFFORT, CS_QOS_BURSTABLE, CS_QOS_GUARANTEED };
+enum cs_pod_resize { /* what the kubelet says about a change of resources (conditions PodResizePending, PodResizeInProgress) */
+    CS_POD_RESIZE_QUIET, /* nothing, or that it is at it */
+    CS_POD_RESIZE_DEFERRED, /* the node has no room for it now */
+    CS_POD_RESIZE_INFEASIBLE, /* the node never has */
+    CS_POD_RESIZE_ERROR /* it was tried and failed */
+};
 enum cs_tristate { CS_COND_ABSENT, CS_COND_TRUE, CS_COND_FALSE, CS_COND_UNKNOWN };
 
 struct cs_pod_condition {
@@ -38,12 +45,14 @@ struct cs_kruise_ready { /* KruisePodReady: its message instead of its time */
 
 struct cs_container {
     const char *name, *image; /* image: NULL when absent */
+    const char *resources; /* raw JSON, which a fleet shares; NULL when absent or empty */
     int32_t index; /* in spec.containers */
 };
 
 struct cs_container_status {
     const char *name, *image, *image_id, *container_id; /* all but name: NULL when absent or empty */
     const char *waiting_reason; /* state.waiting.reason or NULL: for "why is it not moving" */
+    const char *resources; /* as the kubelet reports them: raw JSON, "{}" too; NULL when it reports none */
     int64_t started_ms; /* state.running.startedAt; 0 when not running */
     int32_t restart_count;
     bool ready, running;
@@ -77,6 +86,8 @@ struct cs_pod {
     bool has_inplace_gate : 1, has_kruise_gate : 1; /* spec.readinessGates */
     int32_t deletion_cost; /* spec §5.6 rule 5 */
     int32_t max_restarts; /* largest restartCount over containerStatuses */
+    enum cs_pod_resize resize : 4;
+    bool init_guaranteed : 1, init_best_effort : 1; /* what the init containers' resources allow as QoS class */
 };
 
 struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);

@@ -106,10 +106,11 @@ static void hand_over(const struct cs_texts *found, struct cs_texts *ret)
         cs_texts_add(ret, "and %zu more warnings", found->n - n);
 }
 
-void cs_admission_warnings(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_warnings)
+void cs_admission_warnings(
+    struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates, struct cs_texts *ret_warnings)
 {
     struct cs_texts found = {0};
-    struct cs_edit e = {.out = &found, .create = !cs_json_is(old_obj, CS_J_OBJECT)};
+    struct cs_edit e = {.out = &found, .gates = gates, .create = !cs_json_is(old_obj, CS_J_OBJECT)};
 
     read_side(&e.mem, old_obj, &e.was);
     read_side(&e.mem, new_obj, &e.is);
@@ -121,6 +122,7 @@ void cs_admission_warnings(struct cs_json old_obj, struct cs_json new_obj, struc
         cs_warn_rollout(&e); /* may find that the template has not changed in meaning */
         cs_warn_claims(&e);
         cs_warn_values(&e);
+        cs_warn_env(&e);
         cs_warn_fields(&e);
         hand_over(&found, ret_warnings);
     }

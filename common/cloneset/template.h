@@ -19,6 +19,7 @@
 enum cs_change_kind {
     CS_CHANGE_METADATA, /* below template.metadata: in place */
     CS_CHANGE_IMAGE, /* replace of containers[n].image of the same container: in place */
+    CS_CHANGE_RESOURCES, /* cpu or memory of the same container, limit or request, there before and after: in place by a resize */
     CS_CHANGE_OTHER /* forces recreation */
 };
 
@@ -37,19 +38,24 @@ struct cs_template_diff {
     bool in_place; /* no OTHER */
     bool images_changed; /* at least one IMAGE */
     bool metadata_changed; /* at least one METADATA */
+    bool resources_changed; /* at least one RESOURCES */
+    bool restarts; /* in place, a container restarts: for its image, or because its resizePolicy wants that */
+    bool qos_changed; /* resources could be resized but for the QoS class, which a Pod keeps: they are OTHER */
 };
 
 /* Normal form of a template (its JSON object); owned. Never NULL: anything that is no object gives {}. */
 struct cs_jtree *cs_template_normalize(struct cs_json tmpl);
 
 /*
- * The difference between two templates in normal form. Containers are matched by index (spec §6.4: re-ordering, adding, renaming
+ * The difference between two templates in normal form. vertical_scaling: the gate InPlaceWorkloadVerticalScaling; without it
+ * there is no kind RESOURCES. Containers are matched by index (spec §6.4: re-ordering, adding, renaming
  * is not in place); where the same names exist on both sides the report names what moved. Lists of named elements
  * (env, ports, volumeMounts, volumes) report the element by index of the new (or old, when removed) list; a changed order is one entry
  * at the list with the keys in both orders as values. An added or removed subtree is one entry at its root, but for maps and
  * objects whose absence means empty (metadata, labels, resources, limits …): there it is one per key.
  */
-void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, struct cs_template_diff *ret);
+void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, bool vertical_scaling,
+    struct cs_template_diff *ret);
 void cs_template_diff_done(struct cs_template_diff *d);
 /* D9 equality: the diff would be empty. */
 bool cs_template_equal(const struct cs_jtree *a, const struct cs_jtree *b);

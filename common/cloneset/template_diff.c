@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/base/alloc.h"
+#include "common/cloneset/resources.h"
 
 /* ---- reporting ---- */
 
@@ -22,21 +23,58 @@ static char *compact(const struct cs_jtree *v)
     return cs_strbuf_take(&out, NULL);
 }
 
+/* "….containers[n].resources.<list>[<resource>]", list and resource such that a resize can change them (spec §6.4). */
+static bool is_resizable(const struct cs_tdiff *d, const struct cs_tpath *path)
+{
+    const struct cs_tpath *list = path->up;
+    const struct cs_tpath *resources = list ? list->up : NULL;
+    cs_autofree char *list_name = NULL;
+    cs_autofree char *name = NULL;
+
+    if (!d->resizes || !d->same_container || !path->map_key || !resources || !resources->up ||
+        !cs_str_eqz(resources->key, "resources") || resources->up->key.p || !resources->up->up ||
+        !cs_str_eqz(resources->up->up->key, "containers"))
+        return false;
+    list_name = cs_xmemdupz(list->key.p, list->key.len);
+    name = cs_xmemdupz(path->key.p, path->key.len);
+    return cs_cells_has(cs_jtree_get(d->old_container, "resources"), list_name, name) &&
+           cs_cells_has(cs_jtree_get(d->new_container, "resources"), list_name, name);
+}
+
+/* The policy of the container for the resource, the last step of path. */
+static bool restarts_on_resize(const struct cs_tdiff *d, const struct cs_tpath *path)
+{
+    const struct cs_jtree *policies = cs_jtree_get(d->new_container, "resizePolicy");
+
+    for (const struct cs_jtree *p = cs_jtree_first(policies); p; p = cs_jtree_next(p)) {
+        const char *resource = cs_jtree_str(cs_jtree_get(p, "resourceName"));
+
+        if (resource && cs_str_eqz(path->key, resource) &&
+            cs_streq(cs_jtree_str(cs_jtree_get(p, "restartPolicy")), "RestartContainer"))
+            return true;
+    }
+    return false;
+}
+
 static void report_texts(struct cs_tdiff *d, const struct cs_tpath *path, char *old_value, char *new_value)
 {
     struct cs_template_diff *ret = d->ret;
+    enum cs_change_kind kind = d->kind == CS_CHANGE_OTHER && is_resizable(d, path) ? CS_CHANGE_RESOURCES : d->kind;
 
     cs_grow(ret->items, ret->n, ret->cap);
     ret->items[ret->n++] = (struct cs_change){
-        .kind = d->kind,
+        .kind = kind,
         .path = cs_tpath_dup(path),
         .container = d->container ? cs_xstrdup(d->container) : NULL,
         .old_value = old_value,
         .new_value = new_value,
     };
-    ret->in_place = ret->in_place && d->kind != CS_CHANGE_OTHER;
-    ret->images_changed = ret->images_changed || d->kind == CS_CHANGE_IMAGE;
-    ret->metadata_changed = ret->metadata_changed || d->kind == CS_CHANGE_METADATA;
+    ret->in_place = ret->in_place && kind != CS_CHANGE_OTHER;
+    ret->images_changed = ret->images_changed || kind == CS_CHANGE_IMAGE;
+    ret->metadata_changed = ret->metadata_changed || kind == CS_CHANGE_METADATA;
+    ret->resources_changed = ret->resources_changed || kind == CS_CHANGE_RESOURCES;
+    ret->restarts =
+        ret->restarts || kind == CS_CHANGE_IMAGE || (kind == CS_CHANGE_RESOURCES && restarts_on_resize(d, path));
 }
 
 void cs_tdiff_report(
@@ -132,12 +170,37 @@ static void diff_templates(struct cs_tdiff *d, const struct cs_jtree *old_norm, 
     cs_tdiff_value(d, old_norm, new_norm, &as_member, &root);
 }
 
-void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, struct cs_template_diff *ret)
+/* The API server resizes no Pod of this kind. */
+static bool never_resized(const struct cs_jtree *norm)
+{
+    const struct cs_jtree *spec = cs_jtree_get(norm, "spec");
+
+    return cs_jtree_count(cs_jtree_get(spec, "resources")) > 0 ||
+           cs_streq(cs_jtree_str(cs_jtree_get(cs_jtree_get(spec, "os"), "name")), "windows");
+}
+
+/* A Pod keeps its QoS class (spec §6.4). */
+static void forbid_resize(struct cs_template_diff *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->items[i].kind == CS_CHANGE_RESOURCES)
+            d->items[i].kind = CS_CHANGE_OTHER;
+    d->in_place = false;
+    d->qos_changed = true;
+    d->resources_changed = false;
+    d->restarts = d->images_changed;
+}
+
+void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, bool vertical_scaling,
+    struct cs_template_diff *ret)
 {
     struct cs_tdiff d = {.ret = ret, .kind = CS_CHANGE_OTHER};
 
+    d.resizes = vertical_scaling && !never_resized(old_norm) && !never_resized(new_norm);
     *ret = (struct cs_template_diff){.in_place = true};
     diff_templates(&d, old_norm, new_norm);
+    if (ret->resources_changed && cs_template_qos(old_norm) != cs_template_qos(new_norm))
+        forbid_resize(ret);
 }
 
 bool cs_template_equal(const struct cs_jtree *a, const struct cs_jtree *b)

@@ -16,6 +16,8 @@ struct cs_tdiff {
     enum cs_change_kind kind;
     const char *container; /* name of the container around, borrowed; NULL outside */
     bool same_container; /* inside containers[n], n and name being the same on both sides */
+    bool resizes; /* what a resize can do counts as in place */
+    const struct cs_jtree *old_container, *new_container; /* with same_container; borrowed */
 };
 
 static inline bool cs_tdiff_done(const struct cs_tdiff *d)

@@ -63,10 +63,14 @@ static void diff_element(struct cs_tdiff *d, const struct element *o, const stru
         d->container = new_name ? new_name : old_name;
         d->same_container = cs_streq(f->name, "containers") && o && n && o->index == n->index && new_name &&
                             cs_streq(old_name, new_name);
+        d->old_container = old_v;
+        d->new_container = new_v;
     }
     cs_tdiff_value(d, old_v, new_v, f && f->kind == CS_SK_LIST ? &as_member : NULL, &step);
     d->container = outer.container;
     d->same_container = outer.same_container;
+    d->old_container = outer.old_container;
+    d->new_container = outer.new_container;
 }
 
 /* ---- lists without keys ---- */

@@ -37,8 +37,11 @@ void cs_validate_update(
 /*
  * Warnings on an accepted object (old absent on CREATE): what the edit will do (in place or recreate, up to how many Pods, which path
  * forces it, how many claims that deletes), claim-template edits, unknown template fields with the nearest name, D10,
- * percentages that resolve to none or all, raised partition, fields that need a node daemon.
+ * percentages that resolve to none or all, raised partition, fields that need a node daemon. gates: those that the controller
+ * is taken to have.
  */
-void cs_admission_warnings(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_warnings);
+struct cs_gates;
+void cs_admission_warnings(
+    struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates, struct cs_texts *ret_warnings);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef CS_CLONESET_WARNINGS_PRIVATE_H
 #define CS_CLONESET_WARNINGS_PRIVATE_H
 
+#include "common/cloneset/gates.h"
 #include "common/cloneset/validate_private.h"
 
 /* The side of an edit that counts: the old or the new object. Absent and unusable fields have their defaults. */
@@ -25,11 +26,13 @@ struct cs_edit_side {
 struct cs_edit {
     struct cs_check mem; /* owns decoded strings */
     struct cs_texts *out;
+    const struct cs_gates *gates;
     bool create; /* was is empty */
     const char *at; /* path of the strategy in the version that the edit speaks */
     struct cs_edit_side was, is;
     int32_t pods; /* of the old object: status.replicas, or replicas without a status */
     bool template_changed;
+    bool in_place; /* the change of the template is made in place */
 };
 
 /* "1 Pod", "5 Pods" in a printf: CS_N_PODS with CS_PODS(n) */
@@ -44,6 +47,8 @@ void cs_warn_rollout(struct cs_edit *e);
 void cs_warn_claims(struct cs_edit *e);
 /* Values that mean something else than they seem to: percentages, a raised partition. */
 void cs_warn_values(struct cs_edit *e);
+/* Environment variables that an in-place change of metadata does not reach. */
+void cs_warn_env(struct cs_edit *e);
 /* Fields without effect: mistyped ones, ones that need another component; and D10. */
 void cs_warn_fields(struct cs_edit *e);
 

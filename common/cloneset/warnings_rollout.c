@@ -48,49 +48,82 @@ static void warn_lost_claims(struct cs_edit *e, int32_t pods)
 
 /* ---- a changed template ---- */
 
-/* "c1 c2 …": the containers with a new image. */
-static size_t add_changed_images(struct cs_strbuf *out, const struct cs_template_diff *diff)
+/* "c1 c2 …": the containers with a change of this kind. */
+static size_t add_changed(struct cs_strbuf *out, const struct cs_template_diff *diff, enum cs_change_kind kind)
 {
+    const char *last = NULL;
     size_t n = 0;
 
     for (size_t i = 0; i < diff->n; i++) {
-        if (diff->items[i].kind != CS_CHANGE_IMAGE)
+        const char *name = diff->items[i].container ? diff->items[i].container : "?";
+
+        if (diff->items[i].kind != kind || cs_streq(name, last)) /* changes of one container follow each other */
             continue;
         if (n < NAMES_SHOWN)
-            cs_strbuf_addf(out, "%s%s", n ? " " : "", diff->items[i].container ? diff->items[i].container : "?");
+            cs_strbuf_addf(out, "%s%s", n ? " " : "", name);
         else if (n == NAMES_SHOWN)
             cs_strbuf_adds(out, " …");
+        last = name;
         n++;
     }
     return n;
+}
+
+static void warn_resized(struct cs_edit *e, const char *when, int32_t pods, const struct cs_template_diff *diff)
+{
+    cs_autostrbuf names = CS_STRBUF_INIT;
+    size_t n = add_changed(&names, diff, CS_CHANGE_RESOURCES);
+    const char *restart = diff->images_changed ? ""
+                          : !diff->restarts    ? " without a restart"
+                                               : ", with a restart where resizePolicy wants it";
+
+    cs_warn(e->out, "%sthis resizes up to " CS_N_PODS " in place: container%s %s get%s the new resources%s", when,
+        CS_PODS(pods), n == 1 ? "" : "s", cs_strbuf_str(&names), n == 1 ? "s" : "", restart);
 }
 
 static void warn_in_place(struct cs_edit *e, const char *when, int32_t pods, const struct cs_template_diff *diff)
 {
     cs_autostrbuf names = CS_STRBUF_INIT;
 
-    if (!diff->images_changed) {
+    if (diff->images_changed) {
+        size_t n = add_changed(&names, diff, CS_CHANGE_IMAGE);
+
+        cs_warn(e->out, "%sthis updates up to " CS_N_PODS " in place: container%s %s restart%s with the new image",
+            when, CS_PODS(pods), n == 1 ? "" : "s", cs_strbuf_str(&names), n == 1 ? "s" : "");
+    }
+    if (diff->resources_changed)
+        warn_resized(e, when, pods, diff);
+    if (!diff->images_changed && !diff->resources_changed)
         cs_warn(e->out, "%sthis changes the metadata of up to " CS_N_PODS " in place; no container restarts", when,
             CS_PODS(pods));
-        return;
-    }
-    size_t n = add_changed_images(&names, diff);
-    cs_warn(e->out, "%sthis updates up to " CS_N_PODS " in place: container%s %s restart%s with the new image", when,
-        CS_PODS(pods), n == 1 ? "" : "s", cs_strbuf_str(&names), n == 1 ? "s" : "");
 }
 
 static void warn_forced(struct cs_edit *e, const char *when, int32_t pods, const struct cs_template_diff *diff)
 {
+    const char *qos = diff->qos_changed ? " (a Pod keeps its QoS class)" : "";
     size_t others = 0;
 
     for (size_t i = 0; i < diff->n; i++)
         others += diff->items[i].kind == CS_CHANGE_OTHER;
     if (others > 1)
-        cs_warn(e->out, "%sthis recreates up to " CS_N_PODS ": %s (and %zu more) cannot change in place", when,
-            CS_PODS(pods), cs_template_diff_blocker(diff)->path, others - 1);
+        cs_warn(e->out, "%sthis recreates up to " CS_N_PODS ": %s (and %zu more) cannot change in place%s", when,
+            CS_PODS(pods), cs_template_diff_blocker(diff)->path, others - 1, qos);
     else
-        cs_warn(e->out, "%sthis recreates up to " CS_N_PODS ": %s cannot change in place", when, CS_PODS(pods),
-            cs_template_diff_blocker(diff)->path);
+        cs_warn(e->out, "%sthis recreates up to " CS_N_PODS ": %s cannot change in place%s", when, CS_PODS(pods),
+            cs_template_diff_blocker(diff)->path, qos);
+}
+
+/* Gate RecreatePodWhenChangeVCTInCloneSetGate: claims of a running Pod do not change either (spec §6.4). */
+static bool claims_force(const struct cs_edit *e)
+{
+    char was[CS_VCT_HASH_SIZE];
+    char is[CS_VCT_HASH_SIZE];
+
+    if (!e->gates->recreate_on_claim_templates || e->is.type != CS_UPDATE_INPLACE_IF_POSSIBLE)
+        return false;
+    cs_vct_hash(e->was.vcts, was);
+    cs_vct_hash(e->is.vcts, is);
+    return !cs_streq(was, is);
 }
 
 static void warn_held(struct cs_edit *e)
@@ -124,8 +157,12 @@ static void warn_changed(struct cs_edit *e, const struct cs_template_diff *diff)
                 when, CS_PODS(pods), e->is.shape.policy_path);
         } else if (e->is.type == CS_UPDATE_RECREATE) {
             cs_warn(e->out, "%sthis recreates up to " CS_N_PODS, when, CS_PODS(pods));
+        } else if (diff->in_place && claims_force(e)) {
+            cs_warn(e->out, "%sthis recreates up to " CS_N_PODS ": spec.volumeClaimTemplates cannot change in place",
+                when, CS_PODS(pods));
         } else if (diff->in_place) {
             recreate = false;
+            e->in_place = true;
             warn_in_place(e, when, pods, diff);
         } else {
             warn_forced(e, when, pods, diff);
@@ -179,7 +216,7 @@ void cs_warn_rollout(struct cs_edit *e)
         cs_autojtree *old_norm = cs_template_normalize(e->was.tmpl);
         cs_autojtree *new_norm = cs_template_normalize(e->is.tmpl);
 
-        cs_template_diff(old_norm, new_norm, &diff);
+        cs_template_diff(old_norm, new_norm, e->gates->vertical_scaling, &diff);
         e->template_changed = diff.n > 0; /* D9: writing down a default is no change */
     }
     if (e->template_changed && e->pods > 0)

@@ -151,7 +151,8 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
         .revision = a->revision->meta.name,
         .tmpl = pod_template(r, o, a, &doc, &owned),
         .vcts = a->vcts,
-        .now_ms = o->now_ms};
+        .now_ms = o->now_ms,
+        .short_hash = o->gates->short_hash};
     struct cs_entry *e;
     struct cs_ops *op;
 
@@ -236,13 +237,28 @@ static struct cs_ops *begin_write(
     return op;
 }
 
+static const struct cs_jtree *norm_of(const struct cs_observation *o, const struct cs_revision *rev)
+{
+    for (uint32_t i = 0; i < o->n_revisions; i++)
+        if (o->revisions[i].rev == rev)
+            return o->revisions[i].norm;
+    return NULL;
+}
+
 static void patch_pod(struct cs_set_run *r, const struct cs_observation *o, const struct cs_action *a)
 {
     cs_autostrbuf body = CS_STRBUF_INIT;
     struct cs_error err = CS_ERROR_INIT;
     const struct cs_pod *p = a->pod;
-    const struct cs_inplace_body in = {
-        .pod = p, .from = a->from, .to = a->revision, .grace_s = a->number, .now_ms = o->now_ms};
+    const struct cs_inplace_body in = {.pod = p,
+        .from = a->from,
+        .to = a->revision,
+        .grace_s = a->number,
+        .now_ms = o->now_ms,
+        .short_hash = o->gates->short_hash,
+        .serving = a->serving,
+        .from_norm = a->resize ? norm_of(o, a->from) : NULL,
+        .to_norm = a->resize ? norm_of(o, a->revision) : NULL};
     enum cs_verb verb = CS_VERB_PATCH_MERGE;
     const char *sub = NULL;
     struct cs_ops *op;
@@ -281,6 +297,11 @@ static void patch_pod(struct cs_set_run *r, const struct cs_observation *o, cons
     case CS_ACT_GRACE_APPLY:
         ok = cs_body_grace_apply(p, o->now_ms, &body, &err);
         verb = CS_VERB_PATCH_JSON;
+        break;
+    case CS_ACT_RESIZE:
+        cs_body_resize(p, &body);
+        verb = CS_VERB_PATCH_STRATEGIC;
+        sub = "resize";
         break;
     default:
         cs_body_grace_drop(p, &body);

@@ -9,6 +9,7 @@
 
 #include "common/base/alloc.h"
 #include "controller/cloneset/ops.h"
+#include "controller/plan/parts.h"
 
 /* A server gives a request up after 60 s (its --request-timeout): what has not landed by then never will (D5e). */
 #define MAY_LAND_MS 65000
@@ -20,7 +21,7 @@ static bool is_create(const struct cs_ops *op)
 
 static bool counts_as_update(enum cs_action_kind k)
 {
-    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_REARM;
+    return k >= CS_ACT_MARK_RECREATE && k <= CS_ACT_RESIZE;
 }
 
 static void tell_success(struct cs_controller *c, struct cs_set_run *r, const struct cs_ops *op)
@@ -79,6 +80,10 @@ static void tell_failure(
     case CS_ACT_INPLACE_APPLY:
         cs_run_eventf(c, r, true, "FailedUpdatePodInPlace", "failed to update pod %s in-place(revision %s): %s",
             op->name, op->revision, e->message);
+        break;
+    case CS_ACT_RESIZE:
+        cs_run_eventf(c, r, true, "FailedUpdatePodInPlace", "failed to resize pod %s in-place(revision %s): %s",
+            op->name, op->revision ? op->revision : "unknown", e->message);
         break;
     case CS_ACT_MARK_RECREATE:
         cs_run_eventf(c, r, true, "FailedUpdatePodReCreate",
@@ -274,6 +279,44 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
         "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
 }
 
+static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
+{
+    bool update = counts_as_update(op->action);
+    char *to = update ? r->update_error : r->scale_error;
+
+    (void)snprintf(to, sizeof(r->scale_error), "%s %s: %.180s", cs_action_name(op->action), op->name, e->message);
+    r->failed = true;
+    r->window = 1;
+    r->window_ok = 0;
+}
+
+/*
+ * A resize that left the Pod as it was would be sent again at once, and again: this makes it a failure, with its pauses (D13). A
+ * webhook of the cluster may have its own idea of resources; a server before 1.33 has no such subresource.
+ */
+static bool resize_failed(struct cs_ops *op, bool read)
+{
+    struct cs_set_run *r = cs_op_run(op);
+    const struct cs_entry *e = cs_op_entry(op);
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_inplace_state s;
+    bool pending;
+
+    if (op->action != CS_ACT_RESIZE || !r || !e || !e->obj || (read && !op->no_resize))
+        return false;
+    cs_inplace_state_parse(((const struct cs_pod *)e->obj)->inplace_state, &s);
+    pending = cs_resize_pending(e->obj, &s.resize);
+    cs_inplace_state_done(&s);
+    if (!pending)
+        return false;
+    (void)cs_error_set(&err, CS_ERR_INVALID, "%s",
+        read ? "the API server has no pods/resize (Kubernetes 1.33 and later do)"
+             : "the API server took the resize, but the Pod has other cpu or memory than asked for");
+    tell_failure(r->c, r, op, &err);
+    note_error(r, op, &err);
+    return true;
+}
+
 static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 {
     struct cs_controller *c = op->c;
@@ -281,6 +324,11 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     bool read = op->verb == CS_VERB_GET;
     bool applied = apply_body(op, reply->body);
 
+    if (resize_failed(op, read)) {
+        settle(op);
+        finish(op);
+        return;
+    }
     if (op->verb == CS_VERB_DELETE) {
         /*
          * D5a: no tombstone. The answer shows the Pod Terminating; without such an answer (it may be gone already) it stays
@@ -317,17 +365,6 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         tell_success(c, r, op);
     settle(op);
     finish(op);
-}
-
-static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
-{
-    bool update = counts_as_update(op->action);
-    char *to = update ? r->update_error : r->scale_error;
-
-    (void)snprintf(to, sizeof(r->scale_error), "%s %s: %.180s", cs_action_name(op->action), op->name, e->message);
-    r->failed = true;
-    r->window = 1;
-    r->window_ok = 0;
 }
 
 /* The set's object of that name lacks the id or has another one: nothing finds it by its id, so it is of no use here (D4, D6). */
@@ -444,6 +481,11 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
             reread(op); /* never a Failed condition (U-16) */
             return;
         }
+        reread(op);
+        return;
+    }
+    if (err->kind == CS_ERR_NOT_FOUND && op->action == CS_ACT_RESIZE) {
+        op->no_resize = true; /* or the Pod is gone */
         reread(op);
         return;
     }

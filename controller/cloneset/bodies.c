@@ -69,7 +69,7 @@ static void pod_metadata(struct cs_jw *w, const struct cs_new_pod *n, struct cs_
     cs_jw_obj(w);
     splice_members(w, cs_json_get(meta, "labels"), own_labels);
     cs_jw_kstr(w, CS_LABEL_INSTANCE_ID, n->id);
-    cs_jw_kstr(w, CS_LABEL_REVISION, n->revision);
+    cs_jw_kstrn(w, CS_LABEL_REVISION, n->short_hash ? hash : cs_str(n->revision));
     cs_jw_kstrn(w, CS_LABEL_TEMPLATE_HASH, hash);
     cs_jw_kstr(w, CS_LABEL_LIFECYCLE_STATE, cs_lifecycle_name(CS_LC_PREPARING_NORMAL));
     cs_jw_end_obj(w);

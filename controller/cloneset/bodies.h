@@ -17,6 +17,7 @@ struct cs_new_pod {
     const struct cs_cloneset *set;
     const char *name, *id;
     const char *revision; /* full revision name */
+    bool short_hash; /* gate CloneSetShortHash: its label holds the hash alone */
     const char *tmpl; /* the template's JSON */
     struct cs_vcts vcts;
     int64_t now_ms;
@@ -59,10 +60,18 @@ struct cs_inplace_body {
     const struct cs_revision *from, *to;
     int64_t grace_s; /* START only */
     int64_t now_ms;
+    bool short_hash; /* gate CloneSetShortHash */
+    bool serving; /* the Pod was not taken out of service: nothing restarts */
+    const struct cs_jtree *from_norm, *to_norm; /* both when cpu or memory change, else NULL */
 };
 bool cs_body_inplace_start(const struct cs_inplace_body *b, struct cs_strbuf *out, struct cs_error *err);
 bool cs_body_inplace_apply(const struct cs_inplace_body *b, struct cs_strbuf *out, struct cs_error *err);
 bool cs_body_grace_apply(const struct cs_pod *p, int64_t now_ms, struct cs_strbuf *out, struct cs_error *err);
 void cs_body_grace_drop(const struct cs_pod *p, struct cs_strbuf *out);
+/*
+ * Strategic merge patch of pods/resize: the values of the Pod's state annotation, guarded by the version that they were read
+ * from, so that whatever has overtaken the update meanwhile keeps it from being sent.
+ */
+void cs_body_resize(const struct cs_pod *p, struct cs_strbuf *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/json/json_doc.h"
 #include "common/json/json_writer.h"
 #include "controller/cloneset/bodies.h"
+#include "controller/cloneset/inplace_annotations.h"
 #include "controller/plan/parts.h"
 
 /* ---- JSON Patch helpers ---- */
@@ -61,12 +62,13 @@ static void op_meta_remove(struct cs_jw *w, const char *map, const char *key)
     cs_jw_end_obj(w);
 }
 
-static void op_tests(struct cs_jw *w, const struct cs_pod *p)
+/* serving: the Pod was not taken out of service, because nothing in it restarts. */
+static void op_tests(struct cs_jw *w, const struct cs_pod *p, bool serving)
 {
     op_str(w, "test", "/metadata/uid", p->meta.uid);
     if (p->revision)
         op_meta(w, "test", "labels", CS_LABEL_REVISION, p->revision);
-    if (p->has_inplace_gate && p->inplace_ready.index >= 0) {
+    if (!serving && p->has_inplace_gate && p->inplace_ready.index >= 0) {
         char path[64];
 
         (void)snprintf(path, sizeof(path), "/status/conditions/%d/type", (int)p->inplace_ready.index);
@@ -221,17 +223,12 @@ static void apply_metadata(struct cs_jw *w, const struct cs_pod *p, struct cs_js
 
 /* ---- images ---- */
 
-struct images { /* container → image, sorted by container as the objects below are */
-    struct cs_pair items[64];
-    uint32_t n;
-};
-
 static int by_key(const void *x, const void *y)
 {
     return strcmp(((const struct cs_pair *)x)->key, ((const struct cs_pair *)y)->key);
 }
 
-static void images_done(struct images *im)
+static void images_done(struct cs_images *im)
 {
     for (uint32_t i = 0; i < im->n; i++) {
         free((char *)(uintptr_t)im->items[i].key);
@@ -240,7 +237,7 @@ static void images_done(struct images *im)
     im->n = 0;
 }
 
-static bool images_add(struct images *im, char *container, char *image)
+static bool images_add(struct cs_images *im, char *container, char *image)
 {
     if (!container || !image || im->n == CS_ARRAY_LEN(im->items)) {
         free(container);
@@ -252,7 +249,7 @@ static bool images_add(struct images *im, char *container, char *image)
 }
 
 /* Containers of both templates (same index, same name: the verdict was in place) whose image differs. */
-static bool images_of_templates(struct cs_json from, struct cs_json to, struct images *ret)
+static bool images_of_templates(struct cs_json from, struct cs_json to, struct cs_images *ret)
 {
     struct cs_json a = cs_json_at(from, "spec", "containers", NULL);
     struct cs_json b = cs_json_at(to, "spec", "containers", NULL);
@@ -270,7 +267,7 @@ static bool images_of_templates(struct cs_json from, struct cs_json to, struct i
     return true;
 }
 
-static bool apply_images(struct cs_jw *w, const struct cs_pod *p, const struct images *im, struct cs_error *err)
+static bool apply_images(struct cs_jw *w, const struct cs_pod *p, const struct cs_images *im, struct cs_error *err)
 {
     for (uint32_t i = 0; i < im->n; i++) {
         const struct cs_container *c = cs_pod_container(p, im->items[i].key);
@@ -286,93 +283,6 @@ static bool apply_images(struct cs_jw *w, const struct cs_pod *p, const struct i
     return true;
 }
 
-/* ---- the annotations ---- */
-
-struct state_text {
-    const char *revision;
-    const char *updated; /* RFC 3339 */
-    const char *batch; /* time of the batch, NULL: not applied yet */
-    bool update_images;
-};
-
-/* A.3, with containerID besides imageID (D11). */
-static char *state_json(const struct cs_pod *p, const struct images *im, const struct state_text *t)
-{
-    cs_autostrbuf sb = CS_STRBUF_INIT;
-    uint32_t recorded = 0;
-    struct cs_jw w;
-
-    cs_jw_init(&w, &sb);
-    cs_jw_obj(&w);
-    cs_jw_kstr(&w, "revision", t->revision);
-    cs_jw_kstr(&w, "updateTimestamp", t->updated);
-    cs_jw_key(&w, "lastContainerStatuses");
-    for (uint32_t i = 0; t->batch && i < im->n; i++) {
-        const struct cs_container_status *st = cs_pod_status_of(p, im->items[i].key);
-
-        if (!st)
-            continue;
-        if (recorded++ == 0)
-            cs_jw_obj(&w);
-        cs_jw_key(&w, st->name);
-        cs_jw_obj(&w);
-        if (st->image_id && *st->image_id)
-            cs_jw_kstr(&w, "imageID", st->image_id);
-        if (st->container_id && *st->container_id)
-            cs_jw_kstr(&w, "containerID", st->container_id);
-        cs_jw_end_obj(&w);
-    }
-    if (recorded > 0)
-        cs_jw_end_obj(&w);
-    else
-        cs_jw_null(&w);
-    if (t->update_images)
-        cs_jw_kbool(&w, "updateImages", true);
-    if (t->batch) {
-        cs_jw_key(&w, "containerBatchesRecord");
-        cs_jw_arr(&w);
-        cs_jw_obj(&w);
-        cs_jw_kstr(&w, "timestamp", t->batch);
-        cs_jw_key(&w, "containers");
-        cs_jw_arr(&w);
-        for (uint32_t i = 0; i < im->n; i++)
-            cs_jw_str(&w, im->items[i].key);
-        cs_jw_end_arr(&w);
-        cs_jw_end_obj(&w);
-        cs_jw_end_arr(&w);
-    }
-    cs_jw_end_obj(&w);
-    return cs_strbuf_take(&sb, NULL);
-}
-
-/* A.4 */
-static char *grace_json(const struct images *im, const char *revision, struct cs_str meta_patch, int64_t grace_s)
-{
-    cs_autostrbuf sb = CS_STRBUF_INIT;
-    struct cs_jw w;
-
-    cs_jw_init(&w, &sb);
-    cs_jw_obj(&w);
-    cs_jw_kstr(&w, "revision", revision);
-    if (im->n > 0) {
-        cs_jw_key(&w, "containerImages");
-        cs_jw_obj(&w);
-        for (uint32_t i = 0; i < im->n; i++)
-            cs_jw_kstr(&w, im->items[i].key, im->items[i].value);
-        cs_jw_end_obj(&w);
-    }
-    if (!cs_str_eqz(meta_patch, "{\"metadata\":{}}")) {
-        cs_autostrbuf b64 = CS_STRBUF_INIT;
-
-        cs_base64_encode(&b64, meta_patch);
-        cs_jw_kstr(&w, "metaDataPatch", cs_strbuf_str(&b64));
-    }
-    if (grace_s > 0)
-        cs_jw_ki64(&w, "graceSeconds", grace_s);
-    cs_jw_end_obj(&w);
-    return cs_strbuf_take(&sb, NULL);
-}
-
 static void drop_old_keys(struct cs_jw *w, const struct cs_pod *p)
 {
     if (p->old_state_key)
@@ -381,13 +291,13 @@ static void drop_old_keys(struct cs_jw *w, const struct cs_pod *p)
         op_meta_remove(w, "annotations", CS_ANNO_INPLACE_GRACE_OLD);
 }
 
-static void op_revision_labels(struct cs_jw *w, const char *revision, const char *ts)
+static void op_revision_labels(struct cs_jw *w, const char *revision, bool short_hash, const char *ts)
 {
     cs_autofree char *hash = NULL;
     struct cs_str h = cs_short_hash(cs_str(revision));
 
     hash = cs_xmemdupz(h.p, h.len);
-    op_meta(w, "add", "labels", CS_LABEL_REVISION, revision);
+    op_meta(w, "add", "labels", CS_LABEL_REVISION, short_hash ? hash : revision);
     op_meta(w, "add", "labels", CS_LABEL_TEMPLATE_HASH, hash);
     op_meta(w, "add", "labels", CS_LABEL_LIFECYCLE_STATE, cs_lifecycle_name(CS_LC_UPDATING));
     op_meta(w, "add", "annotations", CS_ANNO_LIFECYCLE_TIME, ts);
@@ -414,29 +324,44 @@ static bool parse_templates(
     return true;
 }
 
+/* What is to be resized, with what an update that is overtaken has not resized yet. */
+static void resize_of(const struct cs_inplace_body *b, struct cs_resize *ret)
+{
+    struct cs_inplace_state s;
+
+    *ret = (struct cs_resize){0};
+    if (!b->from_norm || !b->to_norm)
+        return;
+    cs_inplace_state_parse(b->pod->state == CS_LC_UPDATING ? b->pod->inplace_state : NULL, &s);
+    cs_resize_make(b->from_norm, b->to_norm, &s.resize, ret);
+    cs_inplace_state_done(&s);
+}
+
 /* B (grace_s > 0) or B and C in one. */
 static bool inplace_body(const struct cs_inplace_body *b, bool apply, struct cs_strbuf *out, struct cs_error *err)
 {
     struct cs_jdoc docs[2] = {{0}, {0}};
     struct cs_json t[2] = {{0}};
-    CS_CLEANUP(images_done) struct images im = {.n = 0};
+    CS_CLEANUP(images_done) struct cs_images im = {.n = 0};
+    cs_autoresize resize = {0};
     cs_autostrbuf meta = CS_STRBUF_INIT;
     char ts[CS_RFC3339_SIZE];
     char updated[CS_RFC3339_SIZE];
     struct cs_jw w;
     bool ok = parse_templates(b, docs, t, err) && images_of_templates(t[0], t[1], &im);
 
+    resize_of(b, &resize);
     (void)cs_rfc3339_format(b->now_ms, ts);
     /* Timestamps hold whole seconds: rounded up where a grace period counts from it, so that it is never cut short. */
     (void)cs_rfc3339_format(apply ? b->now_ms : b->now_ms + 999, updated);
     if (ok) {
-        const struct state_text st = {b->to->meta.name, updated, apply ? ts : NULL, im.n > 0};
-        cs_autofree char *state = state_json(b->pod, &im, &st);
+        const struct cs_inplace_text st = {b->to->meta.name, updated, apply ? ts : NULL, im.n > 0, &resize};
+        cs_autofree char *state = cs_inplace_state_json(b->pod, &im, &st);
 
         metadata_patch(t[0], t[1], &meta);
         cs_jw_init(&w, out);
         cs_jw_arr(&w);
-        op_tests(&w, b->pod);
+        op_tests(&w, b->pod, b->serving);
         drop_old_keys(&w, b->pod);
         op_meta(&w, "add", "annotations", CS_ANNO_INPLACE_STATE, state);
         if (apply) {
@@ -448,12 +373,11 @@ static bool inplace_body(const struct cs_inplace_body *b, bool apply, struct cs_
             if (b->pod->inplace_grace)
                 op_meta_remove(&w, "annotations", CS_ANNO_INPLACE_GRACE);
         } else {
-            cs_autofree char *grace =
-                grace_json(&im, b->to->meta.name, (struct cs_str){meta.data, meta.len}, b->grace_s);
+            cs_autofree char *grace = cs_inplace_grace_json(&im, &st, (struct cs_str){meta.data, meta.len}, b->grace_s);
 
             op_meta(&w, "add", "annotations", CS_ANNO_INPLACE_GRACE, grace);
         }
-        op_revision_labels(&w, b->to->meta.name, ts);
+        op_revision_labels(&w, b->to->meta.name, b->short_hash, ts);
         ok = finish(&w, out, err) && ok;
     }
     cs_jdoc_done(&docs[0]);
@@ -472,7 +396,7 @@ bool cs_body_inplace_apply(const struct cs_inplace_body *b, struct cs_strbuf *ou
 }
 
 /* Images recorded in the grace annotation. */
-static void images_of_grace(struct cs_json grace, struct images *ret)
+static void images_of_grace(struct cs_json grace, struct cs_images *ret)
 {
     cs_autofree struct cs_json *m = NULL;
     size_t n = cs_json_members(cs_json_get(grace, "containerImages"), true, &m);
@@ -500,7 +424,9 @@ bool cs_body_grace_apply(const struct cs_pod *p, int64_t now_ms, struct cs_strbu
     cs_autojdoc mdoc = {0};
     cs_autofree char *meta = NULL;
     size_t meta_len;
-    CS_CLEANUP(images_done) struct images im = {.n = 0};
+    CS_CLEANUP(images_done) struct cs_images im = {.n = 0};
+    cs_autoresize resize = {0};
+    cs_autofree char *revision = NULL;
     char ts[CS_RFC3339_SIZE];
     char updated[CS_RFC3339_SIZE];
     struct cs_inplace_state s;
@@ -510,17 +436,19 @@ bool cs_body_grace_apply(const struct cs_pod *p, int64_t now_ms, struct cs_strbu
     if (!cs_jdoc_parse(&doc, p->inplace_grace, strlen(p->inplace_grace), NULL, err))
         return cs_error_prefix(err, "annotation " CS_ANNO_INPLACE_GRACE);
     images_of_grace(cs_jdoc_root(&doc), &im);
+    cs_resize_parse(cs_json_get(cs_jdoc_root(&doc), "containerResources"), &resize);
+    revision = cs_json_str_dup(cs_json_get(cs_jdoc_root(&doc), "revision")); /* the full name; the label may be short */
     meta = decode_meta_patch(cs_jdoc_root(&doc), &meta_len);
     (void)cs_rfc3339_format(now_ms, ts);
     cs_inplace_state_parse(p->inplace_state, &s);
     (void)cs_rfc3339_format(
         s.updated_ms > 0 ? s.updated_ms : now_ms, updated); /* stays that of the start (spec §6.7) */
-    const struct state_text st = {p->revision, updated, ts, im.n > 0};
-    cs_autofree char *state = state_json(p, &im, &st);
+    const struct cs_inplace_text st = {revision ? revision : p->revision, updated, ts, im.n > 0, &resize};
+    cs_autofree char *state = cs_inplace_state_json(p, &im, &st);
     cs_inplace_state_done(&s);
     cs_jw_init(&w, out);
     cs_jw_arr(&w);
-    op_tests(&w, p);
+    op_tests(&w, p, false);
     drop_old_keys(&w, p);
     op_meta(&w, "add", "annotations", CS_ANNO_INPLACE_STATE, state);
     op_meta_remove(&w, "annotations", CS_ANNO_INPLACE_GRACE);

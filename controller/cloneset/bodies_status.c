@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patches of pods/status: the readiness gate, and with it labels and annotations (D14).
+ * Patches of pods/status: the readiness gate, and with it labels and annotations (D14). And of pods/resize.
  */
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
@@ -8,6 +8,7 @@
 #include "common/json/json_writer.h"
 #include "controller/cloneset/bodies.h"
 #include "controller/plan/lifecycle.h"
+#include "controller/plan/parts.h"
 
 static void status_open(struct cs_jw *w, struct cs_strbuf *out, const struct cs_pod *p)
 {
@@ -137,4 +138,31 @@ void cs_body_refresh(const struct cs_pod *p, const struct cs_action *a, int64_t 
         cs_jw_end_obj(&w);
     }
     cs_jw_end_obj(&w);
+}
+
+void cs_body_resize(const struct cs_pod *p, struct cs_strbuf *out)
+{
+    struct cs_inplace_state s;
+    struct cs_jw w;
+
+    cs_inplace_state_parse(p->inplace_state, &s);
+    status_open(&w, out, p);
+    cs_jw_end_obj(&w);
+    cs_jw_key(&w, "spec");
+    cs_jw_obj(&w);
+    cs_jw_key(&w, "containers");
+    cs_jw_arr(&w);
+    for (size_t i = 0; i < s.resize.n; i++) {
+        if (!cs_pod_container(p, s.resize.items[i].container))
+            continue;
+        cs_jw_obj(&w);
+        cs_jw_kstr(&w, "name", s.resize.items[i].container);
+        cs_jw_key(&w, "resources");
+        cs_cells_write(&s.resize.items[i].to, &w);
+        cs_jw_end_obj(&w);
+    }
+    cs_jw_end_arr(&w);
+    cs_jw_end_obj(&w);
+    cs_jw_end_obj(&w);
+    cs_inplace_state_done(&s);
 }

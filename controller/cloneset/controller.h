@@ -27,6 +27,7 @@ struct cs_controller_options {
     struct cs_rand *rand;
     const char *instance; /* for events */
     struct cs_gates gates;
+    bool exclude_preparing; /* Pods in state PreparingDelete do not count in scaling */
     bool (*may_write)(void *ctx); /* D12: asked before every write */
     void *ctx;
 };

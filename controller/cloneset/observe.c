@@ -173,6 +173,7 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     observe_claims(c, r, &o);
     observe_revisions(r, &o);
     o.gates = &c->o.gates;
+    o.exclude_preparing = c->o.exclude_preparing;
     o.revision_busy = r->revision_busy;
     o.set_busy = r->set_busy;
     observe_absent(r, &o);

@@ -27,6 +27,7 @@ struct cs_ops {
     unsigned tries;
     int64_t may_land_until_ms; /* a create whose answer got lost may still take effect until then; 0: none did */
     bool status; /* a status write */
+    bool no_resize; /* RESIZE: answered 404, the Pod is being read */
     struct cs_timer timer;
 };
 

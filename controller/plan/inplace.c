@@ -44,6 +44,29 @@ static bool nonempty(struct cs_json v)
     return cs_json_count(v) > 0;
 }
 
+/* Of the peer only the names of the containers are there; it has resized them before it wrote the state. */
+static void parse_resources(struct cs_json root, struct cs_inplace_state *ret)
+{
+    struct cs_json batches = cs_json_get(root, "containerBatchesRecord");
+    bool resources = false;
+
+    (void)cs_json_bool(cs_json_get(root, "updateResources"), &resources);
+    if (!resources)
+        return;
+    cs_resize_parse(cs_json_get(root, "containerResources"), &ret->resize);
+    if (ret->resize.n > 0)
+        return;
+    cs_json_foreach (b, batches) {
+        struct cs_json names = cs_json_get(b, "containers");
+
+        cs_json_foreach (name, names) {
+            cs_autofree char *container = cs_json_str_dup(name);
+
+            cs_resize_name(&ret->resize, container);
+        }
+    }
+}
+
 void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret)
 {
     cs_autojdoc doc = {0};
@@ -71,6 +94,7 @@ void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret)
                     nonempty(cs_json_get(root, "nextContainerRefMetadata")) ||
                     nonempty(cs_json_get(root, "nextContainerResources"));
     parse_entries(cs_json_get(root, "lastContainerStatuses"), ret);
+    parse_resources(root, ret);
 }
 
 void cs_inplace_state_done(struct cs_inplace_state *s)
@@ -82,6 +106,7 @@ void cs_inplace_state_done(struct cs_inplace_state *s)
     }
     free(s->entries);
     free(s->revision);
+    cs_resize_done(&s->resize);
     *s = (struct cs_inplace_state){0};
 }
 
@@ -173,6 +198,7 @@ bool cs_inplace_complete(const struct cs_pod *p)
         done = false;
     for (uint32_t i = 0; done && i < s.n; i++)
         done = entry_complete(p, &s.entries[i], s.batch_ms);
+    done = done && cs_resize_settled(p, &s.resize);
     cs_inplace_state_done(&s);
     return done;
 }
@@ -198,6 +224,7 @@ int64_t cs_inplace_stands_at_ms(const struct cs_pod *p)
     cs_inplace_state_parse(p->inplace_state, &s);
     for (uint32_t i = 0; stands && i < s.n; i++)
         stands = entry_complete(p, &s.entries[i], s.batch_ms) || entry_stands(p, &s.entries[i]);
+    stands = stands && cs_resize_settled(p, &s.resize);
     at = stands && s.valid && !s.has_next ? s.batch_ms + CS_INPLACE_STANDS_MS : 0;
     cs_inplace_state_done(&s);
     return at;

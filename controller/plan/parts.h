@@ -6,6 +6,7 @@
 #ifndef CS_PLAN_PARTS_H
 #define CS_PLAN_PARTS_H
 
+#include "common/cloneset/resources.h"
 #include "controller/plan/plan.h"
 
 /* ---- spec §5.2 ---- */
@@ -63,6 +64,8 @@ struct cs_inplace_state {
     bool has_next; /* next… entries: a later batch is due */
     struct cs_inplace_entry *entries;
     uint32_t n;
+    /* updateResources: what changes, from our own member containerResources; the peer's: its containers without values. */
+    struct cs_resize resize;
 };
 struct cs_inplace_grace {
     bool present, valid;
@@ -83,6 +86,14 @@ bool cs_inplace_complete(const struct cs_pod *p);
  */
 #define CS_INPLACE_STANDS_MS 10000
 int64_t cs_inplace_stands_at_ms(const struct cs_pod *p);
+/* ---- changing cpu and memory of a running Pod (gate InPlaceWorkloadVerticalScaling) ---- */
+
+/* The Pod's spec does not show the new values yet. */
+bool cs_resize_pending(const struct cs_pod *p, const struct cs_resize *r);
+/* It does, and the kubelet reports them of the containers (spec §9). A kubelet that reports none has nothing to say. */
+bool cs_resize_settled(const struct cs_pod *p, const struct cs_resize *r);
+/* NULL: the server will take it; else why not, to follow a Pod's name: "its QoS class would change". */
+const char *cs_resize_obstacle(const struct cs_pod *p, const struct cs_resize *r);
 /* Same image after normalising: "nginx" = "docker.io/library/nginx:latest". */
 bool cs_image_same(const char *a, const char *b);
 
@@ -126,6 +137,8 @@ void cs_plan_scale(struct cs_planner *pl);
 void cs_plan_create(struct cs_planner *pl);
 void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
+/* Sends on what an update of this Pod still has to resize; says what keeps the kubelet from it. True: an action was added. */
+bool cs_plan_resize(struct cs_planner *pl, struct cs_view_pod *v);
 void cs_plan_strike(struct cs_planner *pl);
 void cs_plan_status(struct cs_planner *pl);
 void cs_plan_conditions(struct cs_planner *pl); /* last: it looks at what the others have planned */

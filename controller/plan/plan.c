@@ -401,7 +401,7 @@ void cs_plan_classify(struct cs_planner *pl)
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     /* U-09: what cannot be made is not gone back to. */
     pl->limits.partition_rollback = o->gates->partition_rollback && !pl->old_lacks;
-    pl->limits.exclude_preparing = excludes_preparing(o->set);
+    pl->limits.exclude_preparing = o->exclude_preparing || excludes_preparing(o->set);
     count_all(pl);
     for (uint32_t i = 0; i < o->n_pods; i++)
         take_mark_back(pl, &o->pods[i]);

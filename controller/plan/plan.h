@@ -79,6 +79,7 @@ struct cs_observation {
     int64_t reap_from_ms; /* before that a create of somebody who decided earlier may land: no free claim is deleted */
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
+    bool exclude_preparing; /* flag --cloneset-scaling-exclude-preparing-delete */
     const struct cs_gates *gates; /* never NULL */
     struct cs_trouble trouble;
     int64_t now_ms; /* wall */
@@ -132,6 +133,8 @@ struct cs_action {
     bool kruise_true; /* REFRESH: the condition KruisePodReady is missing: True */
     unsigned keys_add, keys_drop; /* REFRESH, LIFECYCLE, REARM: CS_KEY_*, in KruisePodReady (lifecycle.h) */
     const struct cs_hook *hook; /* REARM: whose labels and finalizers are put back */
+    bool serving; /* INPLACE_APPLY: the Pod stays in service, nothing in it restarts */
+    bool resize; /* INPLACE_START, INPLACE_APPLY: cpu or memory change as well */
     int64_t number; /* RENUMBER_REVISION: new number; INPLACE_START: grace seconds */
     const char *why; /* static text: the reason, for logs */
 };

@@ -76,7 +76,7 @@ void cs_plan_refresh(struct cs_planner *pl)
             continue;
         if (v->pod->inplace_grace)
             refresh_grace(pl, v);
-        else
+        else if (!cs_plan_resize(pl, v))
             refresh_pod(pl, v);
     }
 }

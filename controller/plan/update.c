@@ -28,7 +28,7 @@ static const struct cs_template_diff *diff_of(struct updater *u, const struct cs
     size_t i = (size_t)(from - u->pl->o->revisions);
 
     if (!u->v.known[i]) {
-        cs_template_diff(from->norm, u->target->norm, &u->v.diffs[i]);
+        cs_template_diff(from->norm, u->target->norm, u->pl->o->gates->vertical_scaling, &u->v.diffs[i]);
         u->v.known[i] = true;
     }
     return &u->v.diffs[i];
@@ -49,52 +49,121 @@ static void mark_recreate(struct updater *u, struct cs_view_pod *v, const char *
     }
 }
 
-/* U-19: says once per revision which path forced the recreation. */
-static void note_blocker(struct updater *u, const struct cs_template_diff *d)
+/* The way of one Pod to the target revision (spec §6.4). */
+struct way {
+    const struct cs_view_revision *from; /* NULL: not known any more */
+    const struct cs_template_diff *diff; /* NULL with it */
+    bool in_place;
+    bool claims; /* not in place because of the claim templates */
+    bool resize; /* cpu or memory change as well */
+    const char *obstacle; /* not in place because of this Pod, static */
+};
+
+/* Gate RecreatePodWhenChangeVCTInCloneSetGate: both have a hash, and another one. */
+static bool claims_differ(const struct updater *u, const struct cs_view_revision *from)
 {
-    const struct cs_change *b = d ? cs_template_diff_blocker(d) : NULL;
+    return u->pl->o->gates->recreate_on_claim_templates && u->pl->o->set->spec.type != CS_UPDATE_INPLACE_ONLY &&
+           from->rev->vct_hash && u->target->rev->vct_hash && !cs_streq(from->rev->vct_hash, u->target->rev->vct_hash);
+}
+
+/* An update that is overtaken before its resize was sent hands it on. */
+static void check_resize(struct updater *u, const struct cs_pod *p, struct way *w)
+{
+    struct cs_inplace_state s;
+    cs_autoresize resize = {0};
+
+    if (!w->diff->resources_changed && p->state != CS_LC_UPDATING)
+        return;
+    cs_inplace_state_parse(p->state == CS_LC_UPDATING ? p->inplace_state : NULL, &s);
+    cs_resize_make(w->from->norm, u->target->norm, &s.resize, &resize);
+    w->resize = resize.n > 0;
+    if (w->diff->resources_changed)
+        w->obstacle = cs_resize_obstacle(p, &resize);
+    cs_inplace_state_done(&s);
+}
+
+static struct way way_of(struct updater *u, const struct cs_view_pod *v)
+{
+    struct way w = {.from = cs_plan_revision_of(u->pl, v->revision)};
+
+    if (!w.from || !w.from->norm)
+        return w;
+    w.diff = diff_of(u, w.from);
+    if (!w.diff->in_place)
+        return w;
+    w.claims = claims_differ(u, w.from);
+    check_resize(u, v->pod, &w);
+    w.in_place = !w.claims && !w.obstacle;
+    return w;
+}
+
+/* U-19: says once per revision which path forced the recreation. */
+static void note_blocker(struct updater *u, const struct cs_view_pod *v, const struct way *w)
+{
+    const struct cs_change *b = w->diff ? cs_template_diff_blocker(w->diff) : NULL;
     const char *name = u->target->rev->meta.name;
 
     if (b)
         cs_plan_note(u->pl, false, "RecreateForced", name,
-            "revision %s cannot be reached in place because of %s: %.60s -> %.60s", name, b->path,
-            b->old_value ? b->old_value : "(absent)", b->new_value ? b->new_value : "(absent)");
+            "revision %s cannot be reached in place because of %s: %.60s -> %.60s%s", name, b->path,
+            b->old_value ? b->old_value : "(absent)", b->new_value ? b->new_value : "(absent)",
+            w->diff->qos_changed ? " (a Pod keeps its QoS class)" : "");
+    else if (w->claims)
+        cs_plan_note(u->pl, false, "RecreateForced", name,
+            "revision %s cannot be reached in place because of spec.volumeClaimTemplates: they are others", name);
+    else if (w->obstacle)
+        cs_plan_note(u->pl, false, "RecreateForced", name,
+            "revision %s cannot be reached in place because of the resources of pod %s: %s", name, v->name,
+            w->obstacle);
     else
         cs_plan_note(u->pl, false, "RecreateForced", name,
             "revision %s cannot be reached in place: the revision that a Pod carries no longer exists", name);
 }
 
 /* Spec §6.5, and which path it is (users.md U-34). */
-static void refuse_recreation(struct updater *u, const struct cs_view_pod *v, const struct cs_template_diff *d)
+static void refuse_recreation(struct updater *u, const struct cs_view_pod *v, const struct way *w)
 {
-    const struct cs_change *b = d ? cs_template_diff_blocker(d) : NULL;
+    const struct cs_change *b = w->diff ? cs_template_diff_blocker(w->diff) : NULL;
 
     (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
         "find Pod %s update strategy is InPlaceOnly but can not update in-place", v->name);
-    (void)snprintf(u->pl->not_in_place, sizeof(u->pl->not_in_place), "%s", b ? b->path : "its revision is gone");
+    (void)snprintf(u->pl->not_in_place, sizeof(u->pl->not_in_place), "%s",
+        b             ? b->path
+        : w->obstacle ? w->obstacle
+                      : "its revision is gone");
     u->stop = true;
 }
 
+/* Spec §9: a Pod of which nothing changes but cpu and memory, without a restart, stays in service. */
+static bool stays_in_service(const struct cs_template_diff *d)
+{
+    return d->resources_changed && !d->restarts && !d->metadata_changed;
+}
+
 /* The next single step of an in-place update; the Pod is idle. Spec §6.6 A, B, C; §6.7. */
-static void inplace_step(struct updater *u, struct cs_view_pod *v, const struct cs_view_revision *from)
+static void inplace_step(struct updater *u, struct cs_view_pod *v, const struct way *w)
 {
     const struct cs_cloneset_spec *s = &u->pl->o->set->spec;
     const struct cs_pod *p = v->pod;
+    bool serving = stays_in_service(w->diff);
+    bool grace = s->grace_period_s > 0 && !serving; /* it gives time to drain */
     struct cs_action *a;
 
-    if (p->has_inplace_gate && p->inplace_ready.status != CS_COND_FALSE) {
+    if (!serving && p->has_inplace_gate && p->inplace_ready.status != CS_COND_FALSE) {
         a = cs_plan_add(u->pl, CS_ACT_GATE_OFF, "out of service before it changes");
     } else {
-        a = cs_plan_add(u->pl, s->grace_period_s > 0 ? CS_ACT_INPLACE_START : CS_ACT_INPLACE_APPLY, "in-place update");
-        a->number = s->grace_period_s;
+        a = cs_plan_add(u->pl, grace ? CS_ACT_INPLACE_START : CS_ACT_INPLACE_APPLY, "in-place update");
+        a->number = grace ? s->grace_period_s : 0;
+        a->serving = serving;
+        a->resize = w->resize;
     }
     a->pod = p;
     a->revision = u->target->rev;
-    a->from = from->rev;
+    a->from = w->from->rev;
 }
 
 /* Spec §6.5: by way of the inPlaceUpdate hook. */
-static void update_by_state(struct updater *u, struct cs_view_pod *v, const struct cs_view_revision *from)
+static void update_by_state(struct updater *u, struct cs_view_pod *v, const struct way *w)
 {
     const struct cs_hook *hook = &u->pl->o->set->spec.in_place;
 
@@ -108,11 +177,11 @@ static void update_by_state(struct updater *u, struct cs_view_pod *v, const stru
             break;
         }
         v->chosen = true;
-        inplace_step(u, v, from);
+        inplace_step(u, v, w);
         break;
     case CS_LC_UPDATING: /* a newer revision overtakes */
         v->chosen = true;
-        inplace_step(u, v, from);
+        inplace_step(u, v, w);
         break;
     case CS_LC_UPDATED: /* without hook, or with all in place, the refresh moves it to Normal first */
         if (hook->present && !cs_all_hooked(hook, v->pod))
@@ -130,20 +199,19 @@ static void update_by_state(struct updater *u, struct cs_view_pod *v, const stru
 static void update_inplace(struct updater *u, struct cs_view_pod *v)
 {
     const struct cs_cloneset_spec *s = &u->pl->o->set->spec;
-    const struct cs_view_revision *from = cs_plan_revision_of(u->pl, v->revision);
-    const struct cs_template_diff *d = from && from->norm ? diff_of(u, from) : NULL;
+    const struct way w = way_of(u, v);
 
-    if (!d || !d->in_place) {
+    if (!w.in_place) {
         if (s->type == CS_UPDATE_INPLACE_ONLY) {
-            refuse_recreation(u, v, d);
+            refuse_recreation(u, v, &w);
             return;
         }
-        note_blocker(u, d);
+        note_blocker(u, v, &w);
         mark_recreate(u, v, "cannot be updated in place");
         return;
     }
     if (v->busy == CS_IDLE && !v->specified)
-        update_by_state(u, v, from);
+        update_by_state(u, v, &w);
 }
 
 /* A Pod within its grace period is no candidate: a newer revision waits until its images were changed (spec §6.7). */

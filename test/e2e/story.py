@@ -668,6 +668,85 @@ class Story:
             task = status["containerID"].split("//")[1]
             self.cluster.run_in_node(1, "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", task)
 
+    @line("cpu and memory change in place (overlay vertical-scaling)")
+    def resize(self):
+        """Feature gate InPlaceWorkloadVerticalScaling, as far as the node's kubelet and cgroups can."""
+        self.kubectl("apply", "-k", "manifests/overlays/vertical-scaling")
+        try:
+            product.wait_running(self.kubectl)
+            self.resized_in_place()
+        finally:
+            self.kubectl("apply", "-f", "manifests/install.yaml", quiet=True)
+            self.kubectl("delete", "clone", "sized", "--ignore-not-found", quiet=True)
+        product.wait_running(self.kubectl)
+
+    def resized_in_place(self):
+        sized = kube.Set(self.api, "sized")
+        manifest = changed(
+            cloneset("sized", 2, claims=False, type="InPlaceIfPossible", maxUnavailable="50%"),
+            (f"{CONTAINER}/resources", {"limits": {"cpu": "200m", "memory": "64Mi"},
+                                        "requests": {"cpu": "50m", "memory": "32Mi"}}))
+        self.apply(manifest)
+        sized.wait_settled(2)
+        before = {pod["metadata"]["name"]: pod for pod in sized.pods()}
+        if not all("resources" in pod["status"]["containerStatuses"][0] for pod in before.values()):
+            raise Skip("the kubelet does not report resources: Kubernetes before 1.33, or InPlacePodVerticalScaling is off")
+        watch = self.watch_pods(sized)
+        limits = f"{CONTAINER}/resources/limits"
+        manifest = changed(manifest, (f"{limits}/cpu", "400m"), (f"{limits}/memory", "96Mi"))
+        result = self.apply(manifest)
+        check("resizes up to 2 Pods in place" in result.err, f"kubectl shows no warning about the resize: {result.err!r}")
+        self.proves("kubectl tells that the Pods are resized")
+        try:
+            sized.wait_settled(2, timeout=40)
+        except Failure:
+            for pod in sized.pods():  # what a container or a virtual machine may not allow
+                for one in pod["status"]["conditions"]:
+                    if one["type"].startswith("PodResize"):
+                        raise Skip(f"this node cannot resize: {one['type']} {one.get('reason')}: {one.get('message')}") from None
+            raise
+        for pod in sized.pods():
+            name = pod["metadata"]["name"]
+            was, now = before[name]["status"]["containerStatuses"][0], pod["status"]["containerStatuses"][0]
+            check_equal(pod["metadata"]["uid"], before[name]["metadata"]["uid"], f"{name}: UID")
+            check_equal(now["containerID"], was["containerID"], f"{name}: containerID")
+            check_equal(now["resources"]["limits"], {"cpu": "400m", "memory": "96Mi"}, f"{name}: limits that the kubelet reports")
+            check_equal(self.cgroup_limits(name), (0.4, 96 << 20), f"{name}: limits of the container's cgroup")
+        for event in watch.stop():
+            check(condition(event.obj, "Ready") == "True", f"{event.name} left service")
+        if self.demo:
+            status = ".status.containerStatuses[0]"
+            self.kubectl("get", "pods", "-l", sized.selector, "-o",
+                         f"custom-columns=NAME:.metadata.name,CPU:{status}.resources.limits.cpu,"
+                         f"MEMORY:{status}.resources.limits.memory,RESTARTS:{status}.restartCount")
+        self.proves("the same containers, which never left service, have the new limits: the kubelet and the cgroups say so")
+        self.resized_too_far(sized, manifest)
+
+    def resized_too_far(self, sized, manifest):
+        """More than the node has: told, and taken back like any update."""
+        pods = uids(sized.pods())
+        self.apply(changed(manifest, *((f"{CONTAINER}/resources/{kind}/cpu", "5000") for kind in ("limits", "requests"))))
+
+        def told():
+            failed = [one for one in sized.status().get("conditions", [])
+                      if one["type"] == "FailedUpdate" and one["status"] == "True"]
+            return failed and "can never give it" in failed[0]["message"] and failed[0]["message"]
+
+        message = wait_until("FailedUpdate says that the node has no such room", told, 30)
+        self.say(f"FailedUpdate: {message}")
+        check_equal(sized.status()["readyReplicas"], 2, "readyReplicas meanwhile")
+        self.apply(manifest)
+        sized.wait_settled(2)
+        check_equal(uids(sized.pods()), pods, "Pods (UIDs)")
+        self.proves("what the node can never give is told by a condition; the old manifest undoes it, with the same Pods")
+
+    def cgroup_limits(self, pod):
+        """(CPUs, bytes) as the container sees them."""
+        two = self.kubectl("exec", pod, "--", "sh", "-c",
+                           "cd /sys/fs/cgroup; cat cpu.max memory.max 2>/dev/null || cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us"
+                           " memory/memory.limit_in_bytes", quiet=True).out.split()
+        return int(two[0]) / int(two[1]), int(two[2])
+
     @line("none of our Pods has crashed, also of those that are gone")
     def no_crash(self):
         self.witness.check_ended_well()

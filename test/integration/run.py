@@ -21,6 +21,7 @@ import claims  # noqa: E402
 import controller  # noqa: E402
 import conversion  # noqa: E402
 import faulty  # noqa: E402
+import gates  # noqa: E402
 import kube  # noqa: E402
 import lifecycle  # noqa: E402
 import product  # noqa: E402
@@ -31,7 +32,7 @@ from bed import Bed  # noqa: E402
 from harness import Suite, end_on_signals, progress  # noqa: E402
 
 # Conversion comes late, since it changes the CRD; the rights last, since they look back at all of it.
-GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, conversion, rights]
+GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, gates, conversion, rights]
 
 
 def ends(bed):

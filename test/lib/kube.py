@@ -108,7 +108,8 @@ class Cluster:
         return self.vars.get("CLUSTER_REGISTRY")
 
     def environment(self):
-        return {**os.environ, **self.vars}
+        # Discovery that kubectl remembers by address: another cluster, with another CRD, may have had this one.
+        return {**os.environ, "KUBECACHEDIR": os.path.join(self.dir, "kubecache"), **self.vars}
 
 
 class CurrentCluster:

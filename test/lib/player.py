@@ -3,8 +3,9 @@
 
 Pods that the real scheduler binds to the node become Running and Ready (readiness
 gates included), a changed image restarts its container with another imageID and
-containerID, and a Pod that is being deleted ends. Claims are real and bound by
-kube-controller-manager.
+containerID, changed cpu and memory are reported (with a restart where the
+resizePolicy wants one), and a Pod that is being deleted ends. Claims are real and
+bound by kube-controller-manager.
 """
 
 import collections
@@ -29,12 +30,16 @@ def image_id(image):
 
 class Player:
     """delay: seconds that every step of a container takes. hold(pod) true: this Pod is left alone for now.
-    broken[image]: why containers with that image wait ("ImagePullBackOff"); once it is taken out they start."""
+    broken[image]: why containers with that image wait ("ImagePullBackOff"); once it is taken out they start.
+    no_room(pod): why it cannot be resized now, as the condition PodResizePending says it, or None.
+    reports_resources False: as a kubelet does that resizes nothing."""
 
     def __init__(self, api, node="player", delay=0.05):
         self.api, self.node, self.delay = api, node, delay
         self.hold = lambda pod: False
         self.broken = {}
+        self.no_room = lambda pod: None
+        self.reports_resources = True
         self.beating = True
         self.stopping = threading.Event()
         self.wake = threading.Condition()
@@ -168,9 +173,10 @@ class Player:
         containers = []
         for container in pod["spec"]["containers"]:
             was = had.get(container["name"])
+            kept = self._kept(pod, container, was)
             why = self.broken.get(container["image"])
-            if was and was["image"] == container["image"] and was["state"].get("waiting", {}).get("reason") == why:
-                containers.append(was)
+            if kept and was["state"].get("waiting", {}).get("reason") == why:
+                containers.append(kept)
                 continue
             if why:
                 containers.append({
@@ -179,6 +185,7 @@ class Player:
                 })
                 continue
             containers.append({
+                **({"resources": container.get("resources", {})} if self.reports_resources else {}),
                 "name": container["name"], "image": container["image"], "imageID": image_id(container["image"]),
                 "containerID": "containerd://" + uuid.uuid4().hex * 2, "ready": True, "started": True,
                 "restartCount": was["restartCount"] + 1 if was else 0, "state": {"running": {"startedAt": started}},
@@ -187,7 +194,7 @@ class Player:
         run = all(container["ready"] for container in containers)
         ready = "True" if run and all(kube.condition(pod, gate) == "True" for gate in gates) else "False"
         phase = "Running" if run or old.get("phase") == "Running" else "Pending"
-        changes = []
+        changes = self._room_conditions(pod)
         for kind, value in (("Initialized", "True"), ("ContainersReady", str(run)), ("Ready", ready)):
             if kube.condition(pod, kind) != value:
                 changes.append({"type": kind, "status": value, "lastTransitionTime": started})
@@ -197,3 +204,34 @@ class Player:
         address = old.get("podIP") or "10.255.%d.%d" % tuple(hashlib.sha256(pod["metadata"]["uid"].encode()).digest()[:2])
         return {"phase": phase, "conditions": changes, "containerStatuses": containers, "podIP": address,
                 "podIPs": [{"ip": address}], "startTime": old.get("startTime") or started}
+
+    def _kept(self, pod, container, was):
+        """The status of a container that does not restart; None when it does."""
+        if not was or was["image"] != container["image"]:
+            return None
+        wanted = container.get("resources", {})
+        if not self.reports_resources or was.get("resources", {}) == wanted or self.no_room(pod):
+            return was
+        restarts = [policy["resourceName"] for policy in container.get("resizePolicy", [])
+                    if policy["restartPolicy"] == "RestartContainer"]
+        if any(value(wanted, kind, name) != value(was.get("resources", {}), kind, name)
+               for kind in ("limits", "requests") for name in restarts):
+            return None
+        return {**was, "resources": wanted}
+
+    def _room_conditions(self, pod):
+        """That a resize has to wait, or no longer has to."""
+        status = pod.get("status", {})
+        had = {one["name"]: one.get("resources", {}) for one in status.get("containerStatuses", [])}
+        waits = any(had.get(one["name"], {}) != one.get("resources", {}) for one in pod["spec"]["containers"]) and had
+        reason = self.no_room(pod) if waits else None
+        if reason and kube.condition(pod, "PodResizePending") != "True":
+            return [{"type": "PodResizePending", "status": "True", "reason": reason, "message": "played",
+                     "lastTransitionTime": now()}]
+        if not reason and kube.condition(pod, "PodResizePending"):
+            return [{"type": "PodResizePending", "$patch": "delete"}]
+        return []
+
+
+def value(resources, kind, name):
+    return resources.get(kind, {}).get(name)

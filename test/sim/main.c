@@ -57,6 +57,12 @@ static const struct sim_scenario scenarios[] = {
         .scales = true,
         .deletes = true,
         .recreates = true},
+    {.name = "resources change in place, faults and crashes",
+        .faults = true,
+        .resizes = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true},
 };
 
 /* Seeds that found something; run whenever a range is. What they play changes when the simulation does. */
@@ -171,6 +177,7 @@ static void start_controller(struct sim *s, uint64_t arg)
         .log = &s->clog,
         .rand = &s->controller_rand,
         .instance = "sim",
+        .gates = {.vertical_scaling = s->sc->resizes, .short_hash = s->sc->resizes},
         .may_write = may_write,
         .ctx = s};
 

@@ -26,6 +26,8 @@ struct sim_scenario {
     bool in_place_only;
     bool hooks; /* the set has lifecycle hooks, and somebody who answers them */
     bool minds_claims; /* the user edits claim templates, disablePVCReuse and the label that keeps claims */
+    bool
+        resizes; /* containers have resources, which the user edits and the controller changes in place; short hashes */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
@@ -92,6 +94,13 @@ void sim_hooks_pod_changed(struct sim *s, struct sim_obj *pod);
 void sim_hooks_check_delete(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
 void sim_hooks_check_image(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
 const char *sim_hooks_pending(const struct sim_obj *pod); /* NULL: nothing */
+
+/* sim_resize.c */
+void sim_resize_begin(struct sim *s, struct cs_jtree *set);
+void sim_resize_edit(struct sim *s, struct cs_jtree *set);
+struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *patch); /* owned */
+bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
+struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);

@@ -69,11 +69,19 @@ static bool container_step(struct sim *s, struct cs_jtree *pod, const struct cs_
     const char *name = sim_str(c, "name");
     const char *image = sim_str(c, "image");
     struct cs_jtree *st = status_of(pod, name);
+    bool resized;
 
     if (!st || !cs_streq(sim_str(st, "image"), image)) {
         start_container(s, pod, name, image);
+        (void)sim_resize_report(pod, status_of(pod, name), &resized);
         return true;
     }
+    if (sim_resize_report(pod, st, &resized)) {
+        start_container(s, pod, name, image);
+        return true;
+    }
+    if (resized)
+        return true;
     if (cs_jtree_is(cs_jtree_get(st, "ready"), CS_J_TRUE) || !spec_image_works(image))
         return false;
     cs_jtree_set(st, "ready", cs_jtree_new_bool(true));
@@ -460,6 +468,8 @@ void sim_user_act(struct sim *s)
     cs_autojtree *t = cs_jtree_dup(set->t);
     uint64_t dice = sim_below(s, 100);
 
+    if (sc->resizes && sim_chance(s, 400))
+        sim_resize_edit(s, t); /* and more besides */
     if (sc->hooks && sim_chance(s, 150)) {
         sim_hooks_edit(s, t);
     } else if (sc->minds_claims && sim_chance(s, 350)) {
@@ -538,6 +548,8 @@ void sim_user_begin(struct sim *s)
         sim_hooks_begin(s, t);
     if (s->sc->minds_claims && sim_chance(s, 500))
         cs_jtree_set(sim_need(t, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(true));
+    if (s->sc->resizes)
+        sim_resize_begin(s, t);
     if (s->sc->in_place_only)
         cs_jtree_set(sim_need(t, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
     else if (s->sc->recreates && sim_chance(s, 300))

@@ -323,12 +323,36 @@ static bool patched(const struct sim_req *q, const struct sim_obj *o, struct cs_
     return true;
 }
 
+/* pods/resize takes resources, and no label or annotation. */
+static void handle_resize(struct sim *s, const struct sim_req *q, struct sim_obj *o, struct sim_answer *ret)
+{
+    cs_autojtree *patch = sim_parse(q->body);
+    uint64_t serial = o->serial;
+
+    if (!patch || q->verb != CS_VERB_PATCH_STRATEGIC) {
+        sim_api_error(ret, 400, "BadRequest", "a resize is a strategic merge patch");
+        return;
+    }
+    if (!guarded(o, cs_jtree_get(patch, "metadata"), ret))
+        return;
+    (void)sim_commit(s, SIM_CONTROLLER, o, sim_resized(o->t, patch));
+    o = sim_by_serial(s, serial);
+    if (o)
+        answer_object(ret, 200, o->t);
+    else
+        sim_api_error(ret, 404, "NotFound", "gone");
+}
+
 static void handle_patch(struct sim *s, const struct sim_req *q, struct sim_obj *o, struct sim_answer *ret)
 {
     cs_autojtree *t = cs_jtree_dup(o->t);
     bool status = cs_streq(q->subresource, "status");
     uint64_t serial = o->serial;
 
+    if (o->kind == CS_K_POD && cs_streq(q->subresource, "resize")) {
+        handle_resize(s, q, o, ret);
+        return;
+    }
     if (q->subresource && !status) {
         sim_api_error(ret, 404, "NotFound", "no such subresource");
         return;

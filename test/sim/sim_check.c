@@ -184,7 +184,10 @@ static bool has_gate(const struct cs_jtree *pod)
 
 static bool images_differ(const struct cs_jtree *a, const struct cs_jtree *b)
 {
-    return !cs_jtree_equal(sim_get(a, "spec/containers"), sim_get(b, "spec/containers"));
+    cs_autojtree *x = sim_restarting_parts(a);
+    cs_autojtree *y = sim_restarting_parts(b);
+
+    return !cs_jtree_equal(x, y);
 }
 
 /* Spec §5.3, without minReadySeconds. */
@@ -462,17 +465,25 @@ static bool within(const struct cs_jtree *a, const struct cs_jtree *b)
     return true;
 }
 
+/* An empty object, as revisions have it of `resources`, is as good as none. */
+static const struct cs_jtree *member_of(const struct cs_jtree *container, const char *key)
+{
+    const struct cs_jtree *v = cs_jtree_get(container, key);
+
+    return cs_jtree_is(v, CS_J_OBJECT) && !cs_jtree_first(v) ? NULL : v;
+}
+
 /* In what the user edits; a revision's data may have members with default values that the template lacks. */
 static bool same_containers(const struct cs_jtree *a, const struct cs_jtree *b)
 {
-    static const char *const members[] = {"name", "image", "env"};
+    static const char *const members[] = {"name", "image", "env", "resources"};
 
     if (cs_jtree_count(a) != cs_jtree_count(b))
         return false;
     for (size_t i = 0; i < cs_jtree_count(a); i++)
         for (size_t k = 0; k < CS_ARRAY_LEN(members); k++) {
-            const struct cs_jtree *x = cs_jtree_get(cs_jtree_index(a, i), members[k]);
-            const struct cs_jtree *y = cs_jtree_get(cs_jtree_index(b, i), members[k]);
+            const struct cs_jtree *x = member_of(cs_jtree_index(a, i), members[k]);
+            const struct cs_jtree *y = member_of(cs_jtree_index(b, i), members[k]);
 
             if ((x != NULL) != (y != NULL) || (x && !cs_jtree_equal(x, y)))
                 return false;
@@ -542,7 +553,7 @@ static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_
                                                    : true;
     if (!cs_streq(sim_condition(o->t, "Ready"), "True"))
         return no(ret_why, size, "is not Ready", o->name);
-    if (!revision || !cs_streq(sim_label(o->t, CS_LABEL_REVISION), revision))
+    if (!revision || !cs_revision_same(sim_label(o->t, CS_LABEL_REVISION), revision))
         return no(ret_why, size, "is not at the update revision", o->name);
     if (sim_label(o->t, CS_LABEL_SPECIFIED_DELETE))
         return no(ret_why, size, "is still marked", o->name);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/cloneset/defaults.h"
+#include "common/cloneset/gates.h"
 #include "test/unit/api_fixture.h"
 #include "test/unit/both_versions.h"
 
@@ -187,7 +188,7 @@ static void test_on_delete_is_warned_of(void **state)
     (void)state;
     beta_edit(&was, ON_DELETE);
     object_edit(&is, was.text, "spec.template.spec.containers[0].image = 'x'");
-    cs_admission_warnings(object_root(&was), object_root(&is), &got);
+    cs_admission_warnings(object_root(&was), object_root(&is), &(struct cs_gates){0}, &got);
     assert_true(texts_are("OnDelete", &got, wanted));
     cs_texts_done(&got);
     object_done(&was);
@@ -392,7 +393,7 @@ static void check_broken(void *ctx, struct cs_json broken, const char *path, con
     (void)garbage;
     (void)cs_cloneset_default_patch(broken, &out);
     cs_validate_cloneset(broken, &texts);
-    cs_admission_warnings(broken, broken, &texts);
+    cs_admission_warnings(broken, broken, &(struct cs_gates){0}, &texts);
     if (cs_cloneset_spec_decode_beta(f->pool, cs_json_get(broken, "spec"), &spec, NULL))
         cs_cloneset_spec_done(f->pool, &spec);
     cs_texts_done(&texts);

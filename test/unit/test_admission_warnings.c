@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/cloneset/gates.h"
 #include "test/unit/api_fixture.h"
 #include "test/unit/both_versions.h"
 
@@ -26,6 +27,8 @@
 #define KEEP "spec.template.metadata.labels = {'app':'web','apps.kruise.io/keep-pvc-for-deletion':''}"
 #define REUSE_OFF "spec.scaleStrategy = {'disablePVCReuse':true}"
 #define GROW "metadata.annotations = {'apps.kruise.io/expand-volume-claims':'true'}"
+
+static const struct cs_gates gates_off;
 
 struct row {
     const char *name, *old_edits, *new_edits;
@@ -44,15 +47,15 @@ static bool fits(const char *name, const struct cs_texts *got)
 }
 
 /* The same edit as v1beta1 is warned of in the same words. */
-static bool same_warnings_in_beta(
-    const struct row *row, const struct object *was, const struct object *is, const struct cs_texts *warnings)
+static bool same_warnings_in_beta(const struct row *row, const struct object *was, const struct object *is,
+    const struct cs_gates *gates, const struct cs_texts *warnings)
 {
     struct object beta_was = {0}, beta_is = {0};
     struct cs_texts got = {0};
     bool same = true;
 
     if (as_beta(was, &beta_was) && as_beta(is, &beta_is)) {
-        cs_admission_warnings(object_root(&beta_was), object_root(&beta_is), &got);
+        cs_admission_warnings(object_root(&beta_was), object_root(&beta_is), gates, &got);
         same = same_in_beta(row->name, warnings, &got) && fits(row->name, &got);
     }
     cs_texts_done(&got);
@@ -61,7 +64,7 @@ static bool same_warnings_in_beta(
     return same;
 }
 
-static bool run_row(const struct row *row)
+static bool run_row(const struct row *row, const struct cs_gates *gates)
 {
     struct object running, was, is;
     struct cs_texts got = {0};
@@ -70,9 +73,9 @@ static bool run_row(const struct row *row)
     object_edit(&running, base_object, RUNNING);
     object_edit(&was, running.text, row->old_edits);
     object_edit(&is, was.text, row->new_edits);
-    cs_admission_warnings(object_root(&was), object_root(&is), &got);
+    cs_admission_warnings(object_root(&was), object_root(&is), gates, &got);
     ok = texts_are(row->name, &got, row->wanted) && fits(row->name, &got);
-    ok = same_warnings_in_beta(row, &was, &is, &got) && ok;
+    ok = same_warnings_in_beta(row, &was, &is, gates, &got) && ok;
     cs_texts_done(&got);
     object_done(&running);
     object_done(&was);
@@ -80,13 +83,18 @@ static bool run_row(const struct row *row)
     return ok;
 }
 
-static void run(const struct row *rows, size_t n)
+static void run_with(const struct row *rows, size_t n, const struct cs_gates *gates)
 {
     unsigned failed = 0;
 
     for (size_t i = 0; i < n; i++)
-        failed += !run_row(&rows[i]);
+        failed += !run_row(&rows[i], gates);
     assert_int_equal(failed, 0);
+}
+
+static void run(const struct row *rows, size_t n)
+{
+    run_with(rows, n, &gates_off);
 }
 
 static void test_template_edits(void **state)
@@ -323,6 +331,125 @@ static void test_fields(void **state)
     run(rows, CS_ARRAY_LEN(rows));
 }
 
+#define RESOURCES(cpu, mem, more)                                                                                      \
+    C0 "resources = {'limits':{'cpu':'" cpu "','memory':'" mem "'},'requests':{'cpu':'100m','memory':'1Gi'}" more "}"
+
+/* Gate InPlaceWorkloadVerticalScaling: what the controller will do, as far as a template tells. */
+static void spec_6_4_resources(void **state)
+{
+    static const struct cs_gates on = {.vertical_scaling = true};
+    static const char restart[] = IN_PLACE " ;; " RESOURCES(
+        "1", "2Gi", "") " ;; " C0 "resizePolicy = [{'resourceName':'cpu','restartPolicy':'RestartContainer'}]";
+    static const struct row rows_on[] = {
+        {"a limit", IN_PLACE " ;; " RESOURCES("1", "2Gi", ""), RESOURCES("2", "2Gi", ""),
+            {"this resizes up to 5 Pods in place: container nginx gets the new resources without a restart"}},
+        {"all of them: the container is named once", IN_PLACE " ;; " RESOURCES("1", "2Gi", ""),
+            RESOURCES("2", "3Gi", ""),
+            {"this resizes up to 5 Pods in place: container nginx gets the new resources without a restart"}},
+        {"with a restart", restart, RESOURCES("2", "2Gi", ""),
+            {"this resizes up to 5 Pods in place: container nginx gets the new resources, with a restart where "
+             "resizePolicy wants it"}},
+        {"with an image", IN_PLACE " ;; " RESOURCES("1", "2Gi", ""), RESOURCES("2", "2Gi", "") " ;; " NEW_IMAGE,
+            {"this updates up to 5 Pods in place: container nginx restarts with the new image",
+                "this resizes up to 5 Pods in place: container nginx gets the new resources"}},
+        {"the QoS class would change", IN_PLACE " ;; " NO_CLAIMS " ;; " RESOURCES("1", "1Gi", ""),
+            RESOURCES("100m", "1Gi", ""),
+            {"this recreates up to 5 Pods: spec.template.spec.containers[0].resources.limits[cpu] (and 1 more) cannot "
+             "change in place (a Pod keeps its QoS class)"}},
+    };
+    static const struct row rows_off[] = {
+        {"gate off", IN_PLACE " ;; " NO_CLAIMS " ;; " RESOURCES("1", "2Gi", ""), RESOURCES("2", "2Gi", ""),
+            {"this recreates up to 5 Pods: spec.template.spec.containers[0].resources.limits[cpu] cannot change in "
+             "place"}},
+    };
+
+    (void)state;
+    run_with(rows_on, CS_ARRAY_LEN(rows_on), &on);
+    run(rows_off, CS_ARRAY_LEN(rows_off));
+}
+
+/* Gate RecreatePodWhenChangeVCTInCloneSetGate. */
+static void spec_6_4_claim_templates(void **state)
+{
+    static const struct cs_gates on = {.recreate_on_claim_templates = true};
+    static const struct row rows[] = {
+        {"an image and a size: recreated", IN_PLACE, NEW_IMAGE " ;; " VCT "spec.resources.requests.storage = '4Gi'",
+            {"this recreates up to 5 Pods: spec.volumeClaimTemplates cannot change in place", LOST("5 claims"),
+                "claim template \"data-vol\" changed: *"}},
+        {"InPlaceOnly never recreates", STRATEGY "type = 'InPlaceOnly'",
+            NEW_IMAGE " ;; " VCT "spec.resources.requests.storage = '4Gi'",
+            {"this updates up to 5 Pods in place: *", "claim template \"data-vol\" changed: *"}},
+        {"an image alone", IN_PLACE, NEW_IMAGE, {"this updates up to 5 Pods in place: *"}},
+        {"a size alone makes no revision", IN_PLACE, VCT "spec.resources.requests.storage = '4Gi'",
+            {"claim template \"data-vol\" changed: claims that exist stay as they are and are not resized, only new "
+             "Pods' claims follow; this edit alone changes no Pod"}},
+    };
+
+    (void)state;
+    run_with(rows, CS_ARRAY_LEN(rows), &on);
+}
+
+/* An object as JSON, ` for the quotation mark, as paths hold apostrophes. */
+static void env_object(struct cs_jdoc *doc, char **text, const char *type, const char *metadata, const char *path)
+{
+    *text = cs_xasprintf("{`metadata`:{`name`:`web`},`spec`:{`replicas`:2,`updateStrategy`:{`type`:`%s`},`template`:{"
+                         "`metadata`:%s,`spec`:{`containers`:[{`name`:`a`,`image`:`i`},{`name`:`c`,`image`:`i`,`env`:[{"
+                         "`name`:`V`,`valueFrom`:{`fieldRef`:{`fieldPath`:`%s`}}}]}]}}},`status`:{`replicas`:2}}",
+        type, metadata, path);
+    for (char *p = *text; *p; p++)
+        *p = *p == '`' ? '"' : *p;
+    assert_true(cs_jdoc_parse(doc, *text, strlen(*text), NULL, NULL));
+}
+
+/* Env from metadata needs a node daemon: here such a change is plain metadata. */
+static void spec_6_4_env_from_metadata(void **state)
+{
+#define READS(path)                                                                                                    \
+    "env V of container c reads metadata." path ": here no container restarts for an in-place change of it, as it "    \
+    "would with OpenKruise's node daemon"
+#define KEEPS(path) "env V of container c keeps the old value of metadata." path " until the container restarts"
+#define META "this changes the metadata of up to 2 Pods in place; no container restarts"
+    static const struct {
+        const char *name, *path, *old_type, *old_metadata, *new_type, *new_metadata; /* old_type NULL: created */
+        const char *wanted[4];
+    } rows[] = {
+        {"created", "metadata.labels['v']", NULL, NULL, "InPlaceOnly", "{`labels`:{`v`:`1`}}", {READS("labels['v']")}},
+        {"created, of a type that recreates", "metadata.labels['v']", NULL, NULL, "ReCreate", "{`labels`:{`v`:`1`}}",
+            {NULL}},
+        {"the type becomes one that updates in place", "metadata.labels['v']", "ReCreate", "{`labels`:{`v`:`1`}}",
+            "InPlaceIfPossible", "{`labels`:{`v`:`1`}}", {READS("labels['v']")}},
+        {"the label changes", "metadata.labels['v']", "InPlaceIfPossible", "{`labels`:{`v`:`1`}}", "InPlaceIfPossible",
+            "{`labels`:{`v`:`2`}}", {META, KEEPS("labels['v']")}},
+        {"an annotation goes", "metadata.annotations['a/v']", "InPlaceOnly", "{`annotations`:{`a/v`:`1`}}",
+            "InPlaceOnly", "{}", {META, KEEPS("annotations['a/v']")}},
+        {"another label changes", "metadata.labels['v']", "InPlaceIfPossible", "{`labels`:{`v`:`1`}}",
+            "InPlaceIfPossible", "{`labels`:{`v`:`1`,`w`:`2`}}", {META}},
+        {"the label is not the template's", "metadata.labels['x']", NULL, NULL, "InPlaceOnly", "{`labels`:{`v`:`1`}}",
+            {NULL}},
+        {"another field", "metadata.name", NULL, NULL, "InPlaceOnly", "{`labels`:{`v`:`1`}}", {NULL}},
+        {"a path without end", "metadata.labels['", NULL, NULL, "InPlaceOnly", "{`labels`:{``:`1`}}", {NULL}},
+    };
+    unsigned failed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autofree char *was_text = NULL;
+        cs_autofree char *is_text = NULL;
+        cs_autojdoc was = {0};
+        cs_autojdoc is = {0};
+        struct cs_texts got = {0};
+
+        if (rows[i].old_type)
+            env_object(&was, &was_text, rows[i].old_type, rows[i].old_metadata, rows[i].path);
+        env_object(&is, &is_text, rows[i].new_type, rows[i].new_metadata, rows[i].path);
+        cs_admission_warnings(
+            rows[i].old_type ? cs_jdoc_root(&was) : (struct cs_json){0}, cs_jdoc_root(&is), &gates_off, &got);
+        failed += !texts_are(rows[i].name, &got, rows[i].wanted) || !fits(rows[i].name, &got);
+        cs_texts_done(&got);
+    }
+    assert_int_equal(failed, 0);
+}
+
 static void test_creation(void **state)
 {
     static const struct row rows[] = {
@@ -348,7 +475,7 @@ static void test_creation(void **state)
         struct cs_texts got = {0};
 
         object_edit(&o, base_object, rows[i].old_edits);
-        cs_admission_warnings((struct cs_json){0}, object_root(&o), &got);
+        cs_admission_warnings((struct cs_json){0}, object_root(&o), &gates_off, &got);
         failed += !texts_are(rows[i].name, &got, rows[i].wanted) || !fits(rows[i].name, &got);
         cs_texts_done(&got);
         object_done(&o);
@@ -374,7 +501,7 @@ static void test_limits(void **state)
                  "inPlaceUpdateStrategy = {'imagePreDownloadTimeoutSeconds':5,'imagePreDownloadParallelism':1}");
     object_edit(&was, base_object, RUNNING);
     object_edit(&is, was.text, cs_strbuf_str(&edit));
-    cs_admission_warnings(object_root(&was), object_root(&is), &got);
+    cs_admission_warnings(object_root(&was), object_root(&is), &gates_off, &got);
     assert_int_equal(got.n, 10);
     assert_true(fits("limits", &got));
     assert_non_null(strstr(got.items[9], " more warnings"));
@@ -393,9 +520,9 @@ static void warn_broken(void *ctx, struct cs_json broken, const char *path, cons
     struct cs_texts got = {0};
 
     (void)garbage;
-    cs_admission_warnings(pair->good, broken, &got);
-    cs_admission_warnings(broken, pair->good, &got);
-    cs_admission_warnings((struct cs_json){0}, broken, &got);
+    cs_admission_warnings(pair->good, broken, &gates_off, &got);
+    cs_admission_warnings(broken, pair->good, &gates_off, &got);
+    cs_admission_warnings((struct cs_json){0}, broken, &gates_off, &got);
     for (size_t i = 0; i < got.n; i++) {
         if (strlen(got.items[i]) > 200)
             fail_msg("%s: %s", path, got.items[i]);
@@ -429,6 +556,9 @@ int main(void)
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(spec_6_4_resources),
+        cmocka_unit_test(spec_6_4_claim_templates),
+        cmocka_unit_test(spec_6_4_env_from_metadata),
         cmocka_unit_test(test_creation),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_garbage_never_crashes),

@@ -250,6 +250,97 @@ static void a_set_that_goes_at_rest_is_forgotten(void **state)
     bed_done(&b);
 }
 
+/* A Pod that is to be resized to 3 CPUs; as a server shows it. Owned. */
+static char *resized_pod(struct bed *b, const char *revision, const char *cpu)
+{
+    return cs_xasprintf(
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web-bbbbb\",\"namespace\":\"ns\",\"uid\":"
+        "\"p1\","
+        "\"resourceVersion\":\"%d\",\"labels\":{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"bbbbb\","
+        "\"controller-revision-hash\":\"%s\",\"pod-template-hash\":\"x\",\"lifecycle.apps.kruise.io/"
+        "state\":\"Updating\"},"
+        "\"annotations\":{\"apps.kruise.io/"
+        "inplace-update-state\":\"{\\\"revision\\\":\\\"%s\\\",\\\"updateResources\\\":true,"
+        "\\\"containerResources\\\":{\\\"c\\\":{\\\"limits\\\":{\\\"cpu\\\":\\\"3\\\"}}}}\"},\"ownerReferences\":[{"
+        "\"apiVersion\":\"apps.kruise.io/"
+        "v1alpha1\",\"kind\":\"CloneSet\",\"name\":\"web\",\"uid\":\"u1\",\"controller\":true}]},"
+        "\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"limits\":{"
+        "\"cpu\":\"%s\"}}}]},"
+        "\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],"
+        "\"containerStatuses\":[{"
+        "\"name\":\"c\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"2\"}},\"state\":{\"running\":{}}}]}}",
+        ++b->rv, revision, revision, cpu);
+}
+
+enum resize_answer { RESIZE_DONE, RESIZE_UNDONE, RESIZE_REFUSED, RESIZE_UNKNOWN, RESIZE_CONFLICT, RESIZE_GONE };
+
+/* One second with a server that answers each resize like this; how often it was asked. */
+static size_t answer_resizes(struct bed *b, const char *revision, enum resize_answer how)
+{
+    size_t asked = 0;
+
+    for (int i = 0; i < 200; i++) {
+        struct rt_request *q = open_request(b, CS_VERB_PATCH_STRATEGIC, CS_K_POD);
+        struct rt_request *get = open_request(b, CS_VERB_GET, CS_K_POD);
+        cs_autofree char *pod = resized_pod(b, revision, how == RESIZE_DONE ? "3" : "2");
+
+        if (q) {
+            assert_non_null(strstr(q->body, "\"cpu\":\"3\""));
+            asked++;
+        }
+        if (q && (how == RESIZE_DONE || how == RESIZE_UNDONE))
+            rt_answer(q, 200, pod);
+        else if (q && how == RESIZE_REFUSED)
+            rt_answer(q, 422, "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"no way\",\"code\":422}");
+        else if (q && how == RESIZE_CONFLICT)
+            rt_answer(q, 409, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"newer\",\"code\":409}");
+        else if (q)
+            rt_answer(
+                q, 404, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"nothing there\",\"code\":404}");
+        if (get)
+            rt_answer(get, how == RESIZE_GONE ? 404 : 200, how == RESIZE_GONE ? "" : pod);
+        answer_status(b, 1);
+        step(b, 5);
+    }
+    return asked;
+}
+
+/* Whatever the server says to a resize: never a loop without pauses (D13), and what is wrong is told. */
+static void d13_a_resize_that_comes_to_nothing_is_spaced_out(void **state)
+{
+    static const struct {
+        enum resize_answer how;
+        const char *error; /* part of FailedUpdate's message; "": none */
+        size_t least, most;
+    } rows[] = {
+        {RESIZE_DONE, "", 1, 1}, {RESIZE_UNDONE, "the Pod has other cpu or memory than asked for", 4, 12},
+        {RESIZE_REFUSED, "no way", 4, 12}, {RESIZE_UNKNOWN, "the API server has no pods/resize", 4, 12},
+        {RESIZE_GONE, "", 1, 1}, /* the Pod, not the subresource */
+        {RESIZE_CONFLICT, "", 20, 200}, /* U-16: read, planned again, no failure */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct bed b;
+        const struct cs_set_entry *se;
+
+        bed_init(&b, 1);
+        answer_revision(&b);
+        se = cs_store_set(&b.c.store, "u1");
+        cs_autofree char *revision = cs_xstrdup(se->entries[CS_K_REVISION].items[0]->meta->name);
+        struct rt_request *create = expect(&b, CS_VERB_CREATE, CS_K_POD);
+        rt_answer(create, 403, TAKEN); /* the Pod below is there instead */
+        cs_autofree char *pod = resized_pod(&b, revision, "2");
+        feed(&b, CS_K_POD, pod);
+        size_t asked = answer_resizes(&b, revision, rows[i].how);
+        if (asked < rows[i].least || asked > rows[i].most)
+            fail_msg("row %zu: asked %zu times", i, asked);
+        if (!strstr(run_of(&b)->update_error, rows[i].error) || (!*rows[i].error && *run_of(&b)->update_error))
+            fail_msg("row %zu: %s", i, run_of(&b)->update_error);
+        bed_done(&b);
+    }
+}
+
 static void d5c_a_restored_server_stops_decisions_until_all_is_read(void **state)
 {
     struct bed b;
@@ -277,6 +368,7 @@ int main(void)
         cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
         cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
         cmocka_unit_test(d13_refused_creations_are_spaced_out),
+        cmocka_unit_test(d13_a_resize_that_comes_to_nothing_is_spaced_out),
         cmocka_unit_test(a_set_that_goes_at_rest_is_forgotten),
         cmocka_unit_test(d5c_a_restored_server_stops_decisions_until_all_is_read),
     };

@@ -162,6 +162,47 @@ static void entries_are_lax_until_somebody_can_be_reached(void **state)
     assert_string_equal(cs_strbuf_str(&later), PATCH(OURS1 "," OURS2));
 }
 
+/* The entry of a feature that is off goes, wherever it stands and whatever is in it; nothing else does. */
+static void an_entry_without_body_is_removed(void **state)
+{
+    static const struct cs_webhook_entry off[] = {
+        {true, "mutating", "mcloneset.kb.io", "/mutate", "{\"failurePolicy\":\"Ignore\"}"},
+        {true, "mutating", "minstance.kb.io", "/mutate-instance-id", NULL},
+    };
+#define KEPT "{\"name\":\"mcloneset.kb.io\"," CC("/mutate") ",\"failurePolicy\":\"Ignore\"}"
+    static const struct {
+        const char *what, *config;
+        enum cs_publish_state is;
+        const char *patch;
+    } rows[] = {
+        {"it is not there", CONFIG(KEPT "," FOREIGN), CS_PUBLISH_EQUAL, ""},
+        {"it is there", CONFIG(OURS2 "," FOREIGN "," KEPT), CS_PUBLISH_DIFFERS, PATCH(FOREIGN "," KEPT)},
+        {"it is there with another bundle",
+            CONFIG(KEPT ",{\"name\":\"minstance.kb.io\",\"clientConfig\":{\"caBundle\":"
+                        "\"Cg==\"}}"),
+            CS_PUBLISH_DIFFERS, PATCH(KEPT)},
+        {"nothing is there", "{" META "}", CS_PUBLISH_DIFFERS, PATCH(KEPT)},
+    };
+    struct cs_publish_want want = want_service();
+
+    (void)state;
+    want.entries = off;
+    want.n_entries = CS_ARRAY_LEN(off);
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autostrbuf patch = CS_STRBUF_INIT;
+
+        if (compare(rows[i].config, &want, &patch) != rows[i].is)
+            fail_msg("%s", rows[i].what);
+        assert_string_equal(cs_strbuf_str(&patch), rows[i].patch);
+    }
+    /* Its bundle is nobody's business: no call of ours comes by it. */
+    cs_autojdoc doc = {0};
+    static const char stale[] =
+        "{\"webhooks\":[{\"name\":\"minstance.kb.io\",\"clientConfig\":{\"caBundle\":\"Cg==\"}}]}";
+    assert_true(cs_jdoc_parse(&doc, stale, strlen(stale), NULL, NULL));
+    assert_int_equal(cs_publish_judge(cs_jdoc_root(&doc), &want, NULL, 0), CS_PUBLISH_SILENT);
+}
+
 static void only_entries_of_this_object_are_written(void **state)
 {
     struct cs_publish_want want = want_service();
@@ -314,6 +355,7 @@ int main(void)
         cmocka_unit_test(configurations_are_compared_and_mended),
         cmocka_unit_test(a_patched_configuration_is_equal),
         cmocka_unit_test(entries_are_lax_until_somebody_can_be_reached),
+        cmocka_unit_test(an_entry_without_body_is_removed),
         cmocka_unit_test(only_entries_of_this_object_are_written),
         cmocka_unit_test(the_crds_conversion_is_mended),
         cmocka_unit_test(covers_overlooks_what_is_not_stated),

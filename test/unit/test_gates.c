@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/cloneset/gates.h"
 
@@ -49,6 +50,30 @@ static void gates_without_effect_are_accepted_and_named(void **state)
     assert_string_equal(cs_strbuf_str(&ignored), "PodWebhook, KruiseDaemon");
 }
 
+/* Every name of spec §9 is taken, and AllAlpha, AllBeta, which switch nothing: the gates here are named one by one. */
+static void spec_9_all_names_are_known(void **state)
+{
+    static const char *const names[] = {"CloneSetShortHash", "CloneSetPartitionRollback", "PreparingUpdateAsUpdate",
+        "RecreatePodWhenChangeVCTInCloneSetGate", "InPlaceWorkloadVerticalScaling", "InPlaceUpdateEnvFromMetadata",
+        "PreDownloadImageForInPlaceUpdate", "PodUnavailableBudgetUpdateGate", "TemplateNoDefaults",
+        "DefaultHostNetworkHostPortsInPodTemplates", "ResourcesDeletionProtection", "CloneSetEventHandlerOptimization",
+        "ForceDeleteTimeoutExpectationGate", "KruisePodReadinessGate", "PodWebhook", "KruiseDaemon", "AllAlpha",
+        "AllBeta"};
+    struct cs_error err = CS_ERROR_INIT;
+    struct cs_gates g;
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(names); i++) {
+        cs_autofree char *text = cs_xasprintf("%s=true", names[i]);
+
+        if (!cs_gates_parse(text, &g, NULL, &err))
+            fail_msg("%s", err.message);
+    }
+    assert_true(cs_gates_parse("AllAlpha=true,AllBeta=true", &g, NULL, NULL));
+    assert_false(g.short_hash || g.partition_rollback || g.preparing_update_as_update ||
+                 g.recreate_on_claim_templates || g.vertical_scaling || g.deletion_protection);
+}
+
 static void mistakes_are_told(void **state)
 {
     static const struct {
@@ -78,6 +103,7 @@ int main(void)
         cmocka_unit_test(spec_9_all_gates_are_off_by_default),
         cmocka_unit_test(spec_9_gates_are_switched_by_the_peers_names),
         cmocka_unit_test(gates_without_effect_are_accepted_and_named),
+        cmocka_unit_test(spec_9_all_names_are_known),
         cmocka_unit_test(mistakes_are_told),
     };
 

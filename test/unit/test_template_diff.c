@@ -17,7 +17,7 @@
 /* "image containers[0].image @c "a" -> "b"" per change; the common prefix of paths left out. */
 static char *told(const struct cs_template_diff *d)
 {
-    static const char *const kinds[] = {"metadata", "image", "OTHER"};
+    static const char *const kinds[] = {"metadata", "image", "resources", "OTHER"};
     cs_autostrbuf out = CS_STRBUF_INIT;
 
     for (size_t i = 0; i < d->n; i++) {
@@ -72,15 +72,20 @@ static void check_row(const struct row *row)
     CS_CLEANUP(cs_template_diff_done) struct cs_template_diff d;
     CS_CLEANUP(cs_template_diff_done) struct cs_template_diff back;
 
-    cs_template_diff(a, b, &d);
+    cs_template_diff(a, b, false, &d);
     cs_autofree char *got = told(&d);
     if (!cs_streq(got, row->told))
         fail_msg("%s:\n%s\nnot\n%s", row->what, got, row->told);
     check_consistent(a, b, &d);
-    cs_template_diff(b, a, &back);
+    cs_template_diff(b, a, false, &back);
     check_consistent(b, a, &back);
     assert_int_equal(back.n, d.n);
     assert_int_equal(back.in_place, d.in_place);
+    cs_template_diff_done(&back);
+    cs_template_diff(a, b, true, &back); /* the gate makes more possible, and finds nothing else */
+    check_consistent(a, b, &back);
+    assert_int_equal(back.n, d.n);
+    assert_true(back.in_place || !d.in_place);
 }
 
 static void check_rows(const struct row *rows, size_t n)
@@ -285,7 +290,7 @@ static void long_lists_are_compared_in_reasonable_time(void **state)
     cs_autojtree *old_norm = normal_form(cs_strbuf_str(&a));
     cs_autojtree *new_norm = normal_form(cs_strbuf_str(&b));
     CS_CLEANUP(cs_template_diff_done) struct cs_template_diff d;
-    cs_template_diff(old_norm, new_norm, &d);
+    cs_template_diff(old_norm, new_norm, false, &d);
     assert_int_equal(d.n, 3); /* moved, v0 gone, v20000 new */
     assert_string_equal(d.items[0].path, "spec.template.spec.containers[0].env");
 }
@@ -376,7 +381,7 @@ static void check_edited(const struct cs_jtree *before, const struct cs_jtree *a
     cs_autojtree *b = normal_form_of_tree(after);
     CS_CLEANUP(cs_template_diff_done) struct cs_template_diff d;
 
-    cs_template_diff(a, b, &d);
+    cs_template_diff(a, b, false, &d);
     check_consistent(a, b, &d);
     if (d.in_place != in_place) {
         cs_autofree char *text = told(&d);
@@ -411,7 +416,7 @@ static void check_broken(void *ctx, struct cs_json tmpl, const char *path, const
 
     (void)path;
     (void)garbage;
-    cs_template_diff(whole, broken, &d);
+    cs_template_diff(whole, broken, false, &d);
     check_consistent(whole, broken, &d);
     for (size_t i = 0; i < d.n; i++) {
         assert_memory_equal(d.items[i].path, "spec.template", 13);

@@ -305,9 +305,73 @@ static void test_deletions_and_subresources_pass(void **state)
     }
 }
 
+/* InPlaceOnly refuses changes of resources whatever the gate says. */
+static void spec_3_4_the_rule_of_in_place_only_sees_no_gates(void **state)
+{
+#define SIZED(cpu) "\"image\":\"i:1\",\"resources\":{\"requests\":{\"cpu\":\"" cpu "\"}}"
+    static const struct cs_gates on = {.vertical_scaling = true};
+    struct cs_router *r = cs_router_new(1, NULL, NULL);
+
+    (void)state;
+    cs_router_set_gates(r, &on);
+    autoadmitted a = {.status = 0};
+    validate(r, "UPDATE", SET(IN_PLACE_ONLY(SIZED("2"))), SET(IN_PLACE_ONLY(SIZED("1"))), &a);
+    assert_int_equal(a.code, 422);
+    assert_non_null(strstr(a.message, "spec.template.spec.containers[0].resources.requests[cpu]"));
+    cs_router_free(r);
+}
+
+/* Gate ResourcesDeletionProtection. */
+static void spec_3_6_deletion_protection(void **state)
+{
+#define LABELLED(value, more, spec)                                                                                    \
+    "{\"metadata\":{\"name\":\"n\",\"labels\":{\"policy.kruise.io/delete-protection\":" value "}" more                 \
+    "},\"spec\":{" spec "}}"
+    static const char always[] =
+        "forbidden by ResourcesProtectionDeletion for policy.kruise.io/delete-protection=Always";
+    static const struct {
+        const char *what, *old;
+        const char *message; /* NULL: allowed */
+    } rows[] = {
+        {"Always", LABELLED("\"Always\"", "", "\"replicas\":0"), always},
+        {"Cascading with replicas", LABELLED("\"Cascading\"", "", "\"replicas\":2"),
+            "forbidden by ResourcesProtectionDeletion for policy.kruise.io/delete-protection=Cascading and replicas "
+            "2>0"},
+        {"Cascading, replicas not given: one", LABELLED("\"Cascading\"", "", ""),
+            "forbidden by ResourcesProtectionDeletion for policy.kruise.io/delete-protection=Cascading and replicas "
+            "1>0"},
+        {"Cascading without replicas", LABELLED("\"Cascading\"", "", "\"replicas\":0"), NULL},
+        {"being deleted already", LABELLED("\"Always\"", ",\"deletionTimestamp\":\"2025-01-02T03:04:05Z\"", ""), NULL},
+        {"deletionTimestamp null", LABELLED("\"Always\"", ",\"deletionTimestamp\":null", ""), always},
+        {"another value", LABELLED("\"always\"", "", "\"replicas\":2"), NULL},
+        {"a value of a wrong type", LABELLED("7", "", "\"replicas\":2"), NULL},
+        {"no label", SET("\"replicas\":2"), NULL},
+        {"no object", NULL, NULL},
+    };
+    static const struct cs_gates on = {.deletion_protection = true};
+    struct cs_router *r = cs_router_new(2, NULL, NULL);
+
+    cs_router_set_gates(r, &on);
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        autoadmitted a = {.status = 0}, off = {.status = 0}, mutated = {.status = 0};
+
+        validate(r, "DELETE", NULL, rows[i].old, &a);
+        if (a.allowed != !rows[i].message || a.code != (rows[i].message ? 403 : 200) ||
+            !cs_streq(a.message, rows[i].message))
+            fail_msg("%s: %d %s", rows[i].what, (int)a.code, a.message);
+        mutate(r, "DELETE", NULL, rows[i].old, &mutated);
+        assert_true(mutated.allowed);
+        validate(*state, "DELETE", NULL, rows[i].old, &off); /* without the gate */
+        assert_true(off.allowed);
+    }
+    cs_router_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spec_3_4_the_rule_of_in_place_only_sees_no_gates),
+        cmocka_unit_test(spec_3_6_deletion_protection),
         cmocka_unit_test(test_absent_fields_get_their_defaults),
         cmocka_unit_test(test_a_defaulted_object_is_left_alone),
         cmocka_unit_test(test_what_does_not_decode_is_a_400),

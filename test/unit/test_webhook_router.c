@@ -300,10 +300,19 @@ static void test_denials_are_logged_with_who_and_why(void **state)
     cs_router_free(r);
 }
 
+static bool registers_deletion(const struct cs_webhook_entry *e)
+{
+    return e->body && strstr(e->body, "\"DELETE\"") != NULL;
+}
+
 static void test_registrations_are_what_is_served(void **state)
 {
+    static const struct cs_gates all = {.deletion_protection = true};
+    struct cs_webhook_entry entries[CS_N_WEBHOOK_ENTRIES];
+
+    cs_webhook_entries_make(&all, entries);
     for (size_t i = 0; i < CS_N_WEBHOOK_ENTRIES; i++) {
-        const struct cs_webhook_entry *e = &cs_webhook_entries[i];
+        const struct cs_webhook_entry *e = &entries[i];
         cs_autojdoc doc = {.nodes = NULL};
         autoadmitted a = {.status = 0};
         struct cs_json body, rules;
@@ -319,8 +328,9 @@ static void test_registrations_are_what_is_served(void **state)
         assert_true(cs_json_str_is(cs_json_get(body, "sideEffects"), "None"));
         assert_true(cs_json_str_is(cs_json_get(body, "matchPolicy"), "Equivalent"));
         assert_true(cs_json_str_is(cs_json_index(cs_json_get(body, "admissionReviewVersions"), 0), "v1"));
-        /* D15, D17: what is not ours never waits for us */
-        assert_true(cs_json_str_is(cs_json_get(body, "failurePolicy"), cloneset ? "Fail" : "Ignore"));
+        /* D15, D17: what is not ours never waits for us, nor does a deletion */
+        assert_true(
+            cs_json_str_is(cs_json_get(body, "failurePolicy"), cloneset && !registers_deletion(e) ? "Fail" : "Ignore"));
         assert_int_equal(cs_json_count(cs_json_get(body, "matchConditions")), cloneset ? 0 : 2);
         assert_int_equal(cs_json_exists(cs_json_get(body, "reinvocationPolicy")), e->mutating);
         admit_raw(*state, "POST", e->path, "application/json", CS_STR(REVIEW("{}")), &a);
@@ -328,9 +338,36 @@ static void test_registrations_are_what_is_served(void **state)
     }
 }
 
+/* D15: DELETE is registered only with the gate, in an entry of its own, and only for sets that carry the label. */
+static void d15_deletion_is_registered_with_its_gate(void **state)
+{
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        const struct cs_gates gates = {.deletion_protection = on, .vertical_scaling = !on};
+        struct cs_webhook_entry entries[CS_N_WEBHOOK_ENTRIES];
+        unsigned with_body = 0, deletions = 0;
+
+        cs_webhook_entries_make(&gates, entries);
+        for (size_t i = 0; i < CS_N_WEBHOOK_ENTRIES; i++) {
+            with_body += entries[i].body != NULL;
+            if (!registers_deletion(&entries[i]))
+                continue;
+            deletions++;
+            assert_null(strstr(entries[i].body, "\"UPDATE\""));
+            assert_non_null(strstr(entries[i].body, "\"policy.kruise.io/delete-protection\""));
+            assert_string_equal(entries[i].path, CS_PATH_VALIDATE_CLONESET);
+            assert_false(entries[i].mutating);
+        }
+        assert_int_equal(deletions, on);
+        assert_int_equal(
+            with_body, CS_N_WEBHOOK_ENTRIES - !on); /* the one that is off is there by name, to be removed */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(d15_deletion_is_registered_with_its_gate),
         cmocka_unit_test(test_bad_bodies_get_a_400_that_says_why),
         cmocka_unit_test(test_only_json_by_post),
         cmocka_unit_test(test_limits),

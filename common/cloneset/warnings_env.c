@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Environment variables that containers read from the Pod's labels and annotations (spec §6.4). OpenKruise's node daemon restarts a
+ * container when such a value changes in place; here the change is plain metadata, and the container goes on with what it
+ * read when it started.
+ */
+#include "common/cloneset/warnings_private.h"
+
+/* Variables that are looked at: each is searched for on the old side. */
+#define EXAMINED_MAX 64
+
+static bool is_in_place(enum cs_update_type type)
+{
+    return type == CS_UPDATE_INPLACE_IF_POSSIBLE || type == CS_UPDATE_INPLACE_ONLY;
+}
+
+/* The name of the map when field_path is "<prefix>['key']", and the key in between. */
+static const char *map_of(struct cs_str field_path, struct cs_str *ret_key)
+{
+    static const struct {
+        const char *prefix, *map;
+    } forms[] = {{"metadata.labels['", "labels"}, {"metadata.annotations['", "annotations"}};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(forms); i++) {
+        size_t n = strlen(forms[i].prefix);
+
+        if (!cs_str_starts(field_path, forms[i].prefix) || !cs_str_ends(field_path, "']") || field_path.len < n + 2)
+            continue;
+        *ret_key = (struct cs_str){field_path.p + n, field_path.len - n - 2};
+        return forms[i].map;
+    }
+    return NULL;
+}
+
+static struct cs_json env_of(struct cs_json container)
+{
+    return cs_list_of(container, "env");
+}
+
+static struct cs_json field_path_of(struct cs_json env)
+{
+    return cs_json_at(env, "valueFrom", "fieldRef", "fieldPath", NULL);
+}
+
+/* The old side has this variable of this container, reading the same. */
+static bool had(const struct cs_edit_side *was, struct cs_json container, struct cs_json env)
+{
+    struct cs_json containers = cs_list_of(cs_object_of(was->tmpl, "spec"), "containers");
+
+    cs_json_foreach (c, containers) {
+        struct cs_json list = env_of(c);
+
+        if (!cs_json_equal(cs_json_get(c, "name"), cs_json_get(container, "name")))
+            continue;
+        cs_json_foreach (x, list) {
+            if (cs_json_equal(cs_json_get(x, "name"), cs_json_get(env, "name")) &&
+                cs_json_equal(field_path_of(x), field_path_of(env)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* False: the variable reads nothing of the template's metadata. */
+static bool warn_one(struct cs_edit *e, struct cs_json container, struct cs_json env)
+{
+    struct cs_str path = cs_check_text(&e->mem, field_path_of(env)), key, name, var;
+    const char *map = map_of(path, &key);
+    struct cs_json was, is;
+    bool known;
+
+    if (!map)
+        return false;
+    was = cs_json_getn(cs_object_of(cs_object_of(e->was.tmpl, "metadata"), map), key);
+    is = cs_json_getn(cs_object_of(cs_object_of(e->is.tmpl, "metadata"), map), key);
+    if (!cs_json_exists(was) && !cs_json_exists(is))
+        return false; /* nothing that an update of the template would change */
+    known = !e->create && is_in_place(e->was.type) && had(&e->was, container, env);
+    name = cs_check_text(&e->mem, cs_json_get(container, "name"));
+    var = cs_check_text(&e->mem, cs_json_get(env, "name"));
+    if (!known)
+        cs_warn(e->out,
+            "env %.*s of container %.*s reads %.*s: here no container restarts for an in-place change of it, as it "
+            "would "
+            "with OpenKruise's node daemon",
+            (int)var.len, var.p, (int)name.len, name.p, (int)path.len, path.p);
+    else if (e->in_place && !cs_json_equal(was, is))
+        cs_warn(e->out, "env %.*s of container %.*s keeps the old value of %.*s until the container restarts",
+            (int)var.len, var.p, (int)name.len, name.p, (int)path.len, path.p);
+    return true;
+}
+
+void cs_warn_env(struct cs_edit *e)
+{
+    struct cs_json containers = cs_list_of(cs_object_of(e->is.tmpl, "spec"), "containers");
+    size_t examined = 0;
+
+    if (!is_in_place(e->is.type))
+        return;
+    cs_json_foreach (container, containers) {
+        struct cs_json list = env_of(container);
+
+        cs_json_foreach (env, list) {
+            if (examined < EXAMINED_MAX)
+                examined += warn_one(e, container, env);
+        }
+    }
+}
