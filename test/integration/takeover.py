@@ -4,11 +4,13 @@ handed back: what we write has the peer's names, bytes and shapes. The objects a
 
 import datetime
 import json
+import os
+import subprocess
 
 import kube
 import recorded
 from controller import Running
-from harness import check, check_equal, holds, wait_until
+from harness import Skip, check, check_equal, holds, wait_until
 from manifest import cloneset
 from recorded import AT_REST, IN_FLIGHT, Planted
 
@@ -308,6 +310,17 @@ def lease(bed):
             bed.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "kruise-system"}})
         return None
 
+
+
+@test
+def the_demo_leaves_a_cluster_alone_that_has_the_crd(bed):
+    """D22, told before anything is done."""
+    if os.geteuid() != 0:
+        raise Skip("the demo needs root before it looks at the cluster")
+    env = {**bed.cluster.environment(), "CLUSTER": "current", "CLUSTER_REGISTRY": "127.0.0.1:1"}
+    done = subprocess.run([os.path.join(kube.ROOT, "test", "e2e", "story.py"), "--demo"], env=env, text=True, check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    check(done.returncode == 1 and "it is not touched (D22)" in done.stdout, f"{done.returncode}: {done.stdout[-400:]}")
 
 
 @test
