@@ -89,6 +89,10 @@ $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(UNIT_HELP_LIB) $(CONTROLLER_L
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+$(BUILD)/test/phases: $(call obj,test/status/phases.c) $(UNIT_HELP_LIB) $(CONTROLLER_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
 $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -99,7 +103,7 @@ unit-binaries: $(UNIT_TESTS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -107,7 +111,7 @@ deps-test:
 demo: deps-test ## the story with real kubectl on a local cluster; KEEP=1 leaves it up, CLUSTER=current takes yours
 	@KEEP=$(KEEP) CLUSTER=$(CLUSTER) test/e2e/story.py --demo
 
-test: deps-test ## unit, simulation, integration, end to end; ends with one line "N passed, N failed"
+test: deps-test ## unit, simulation, status, integration, end to end; ends with one line "N passed, N failed"
 	@test/lib/run_all.py
 
 test-unit: deps-test ## tables over the pure functions; SANITIZE=address,undefined as for all tests
@@ -123,6 +127,10 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
 	@$(BUILD)/test/sim
 endif
+
+test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases
+	@test/status/run.sh $(BUILD)/test/phases
 
 test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14, FAULTS=1 for more
 	@SANITIZE=$(SANITIZE) test/integration/run.py $(if $(ONLY),--only '$(ONLY)')

@@ -5,6 +5,7 @@
 #include "common/api/cloneset.h"
 
 #include "common/api/decode.h"
+#include "common/api/gvr.h"
 #include "common/base/alloc.h"
 
 /* ---- values ---- */
@@ -316,13 +317,15 @@ static bool decode_vcts(struct cs_decoder *d, const struct cs_where *at, struct 
     if (cs_json_count(v) == 0)
         return true;
     s->vct_names = cs_try_calloc(cs_json_count(v), sizeof(*s->vct_names));
-    if (!s->vct_names)
+    s->vct_requests = cs_try_calloc(cs_json_count(v), sizeof(*s->vct_requests));
+    if (!s->vct_names || !s->vct_requests)
         return cs_decode_too_large(d, at);
     struct cs_where here = {.up = at};
     cs_json_foreach (vct, v) {
         if (!decode_vct_name(d, &here, vct, &s->vct_names[s->n_vcts]))
             return false;
-        s->n_vcts++;
+        s->vct_requests[s->n_vcts++] =
+            cs_json_intern_quantity(d->pool, cs_json_at(vct, "spec", "resources", "requests", "storage", NULL));
         here.index++;
     }
     return true;
@@ -401,6 +404,7 @@ static const struct cs_field counter_fields[] = {
 
 static const struct cs_field status_fields[] = {
     CS_FIELD(struct cs_cloneset_status, observed_generation, "observedGeneration", cs_decode_i64),
+    CS_FIELD(struct cs_cloneset_status, terminating_replicas, "terminatingReplicas", cs_decode_i32),
     CS_FIELD(struct cs_cloneset_status, update_revision, "updateRevision", cs_decode_text),
     CS_FIELD(struct cs_cloneset_status, current_revision, "currentRevision", cs_decode_text),
     CS_FIELD(struct cs_cloneset_status, label_selector, "labelSelector", cs_decode_text),
@@ -451,6 +455,7 @@ struct cs_cloneset *cs_cloneset_decode(struct cs_intern *pool, struct cs_json ob
 
     if (!s)
         return NULL;
+    s->expand_claims = cs_json_str_is(cs_json_at(obj, "metadata", "annotations", CS_ANNO_EXPAND_CLAIMS, NULL), "true");
     bool ok = cs_cloneset_spec_decode(pool, spec, &s->spec, err) &&
               (cs_json_is_null(spec) || cs_decode_fields(&strict, &spec_where, spec, template_fields, s)) &&
               copy_topology_keys(&strict, spec, s) && copy_raw(&strict, obj, spec, s) &&
@@ -473,6 +478,7 @@ void cs_cloneset_free(struct cs_intern *pool, struct cs_cloneset *s)
     free(s->vcts_raw);
     free(s->annotations_raw);
     cs_texts_unref(pool, s->vct_names, s->n_vcts);
+    cs_texts_unref(pool, s->vct_requests, s->n_vcts);
     cs_pairs_done(pool, &s->template_labels);
     cs_texts_unref(pool, s->topology_keys, s->n_topology_keys);
     free(s);

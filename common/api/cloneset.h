@@ -84,7 +84,7 @@ struct cs_cloneset_status {
     bool present;
     int64_t observed_generation;
     int32_t replicas, ready_replicas, available_replicas, updated_replicas, updated_ready_replicas,
-        updated_available_replicas, expected_updated_replicas;
+        updated_available_replicas, expected_updated_replicas, terminating_replicas;
     /* All seven counters are written: explicit zeros are part of the promise (the peer leaves out the last two when 0). */
     bool all_counters_present;
     const char *update_revision, *current_revision, *label_selector;
@@ -102,7 +102,9 @@ struct cs_cloneset {
     char *vcts_raw; /* spec.volumeClaimTemplates */
     char *annotations_raw; /* metadata.annotations */
     const char **vct_names; /* metadata.name of each claim template, in order; interned, never NULL */
+    const char **vct_requests; /* spec.resources.requests.storage of each; NULL when absent */
     uint32_t n_vcts;
+    bool expand_claims; /* annotation CS_ANNO_EXPAND_CLAIMS is "true" */
     struct cs_pairs template_labels; /* template.metadata.labels */
     const char **topology_keys; /* template.spec.topologySpreadConstraints[].topologyKey; interned, never NULL or "" */
     uint32_t n_topology_keys;

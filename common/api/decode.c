@@ -212,6 +212,11 @@ bool cs_decode_objects(struct cs_decoder *d, const struct cs_where *at, struct c
     return !d->failed;
 }
 
+const char *cs_json_intern_quantity(struct cs_intern *pool, struct cs_json v)
+{
+    return cs_json_is(v, CS_J_NUMBER) ? cs_intern_str(pool, cs_json_raw(v)) : cs_json_intern(pool, v);
+}
+
 struct cs_json cs_json_list(struct cs_json obj, const char *key)
 {
     struct cs_json v = cs_json_get(obj, key);

@@ -86,6 +86,8 @@ bool cs_decode_ok(struct cs_decoder *d);
 /* The string v interned; NULL when v is no string. _nonempty: also NULL when it is "". */
 const char *cs_json_intern(struct cs_intern *pool, struct cs_json v);
 const char *cs_json_intern_nonempty(struct cs_intern *pool, struct cs_json v);
+/* A quantity as written: a string, or the text of a number; else NULL. */
+const char *cs_json_intern_quantity(struct cs_intern *pool, struct cs_json v);
 /* Member `key` of obj when it is an array; else absent. */
 struct cs_json cs_json_list(struct cs_json obj, const char *key);
 /* Releases n strings and the array. */

@@ -35,6 +35,12 @@ extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_
 #define CS_ANNO_VCT_HASH "kruise.io/cloneset-volumeclaimtemplate-hash" /* on ControllerRevisions */
 /* D8: with our specified-delete mark, the name of the revision the Pod is recreated for. */
 #define CS_ANNO_RECREATE_FOR "apps.kruise.io/recreate-for-revision"
+/* On a Pod, by presence: whoever deletes it, its claims stay (users.md U-12). */
+#define CS_LABEL_KEEP_CLAIMS "apps.kruise.io/keep-pvc-for-deletion"
+/* On a CloneSet, "true": a claim template's larger request grows the claims that exist (U-13). */
+#define CS_ANNO_EXPAND_CLAIMS "apps.kruise.io/expand-volume-claims"
+/* Ours, on ControllerRevisions: spec.volumeClaimTemplates as it was when the revision was made (U-09). */
+#define CS_ANNO_CLAIM_TEMPLATES "cloneset.apps.kruise.io/volume-claim-templates"
 #define CS_COND_INPLACE_READY "InPlaceUpdateReady"
 #define CS_COND_KRUISE_READY "KruisePodReady"
 

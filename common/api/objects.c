@@ -4,23 +4,45 @@
  */
 #include "common/api/objects.h"
 
+#include <string.h>
+
 #include "common/api/decode.h"
 #include "common/api/gvr.h"
+#include "common/base/alloc.h"
 
 /* ---- claims ---- */
+
+static bool is_resizing(struct cs_json status)
+{
+    cs_json_foreach (c, cs_json_list(status, "conditions")) {
+        struct cs_json type = cs_json_get(c, "type");
+
+        if ((cs_json_str_is(type, "Resizing") || cs_json_str_is(type, "FileSystemResizePending")) &&
+            cs_json_str_is(cs_json_get(c, "status"), "True"))
+            return true;
+    }
+    return false;
+}
 
 struct cs_claim *cs_claim_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err)
 {
     struct cs_json phase = cs_json_at(obj, "status", "phase", NULL);
+    struct cs_decoder d = {.pool = pool, .err = err};
     struct cs_claim *c = cs_object_new(pool, obj, sizeof(*c), 0, err);
 
     if (!c)
         return NULL;
     c->id = cs_intern_ref(pool, cs_pairs_get(&c->meta.labels, CS_LABEL_INSTANCE_ID));
+    c->request = cs_json_intern_quantity(pool, cs_json_at(obj, "spec", "resources", "requests", "storage", NULL));
+    c->resizing = is_resizing(cs_json_get(obj, "status"));
     if (cs_json_str_is(phase, "Bound"))
         c->phase = CS_CLAIM_BOUND;
     else if (cs_json_str_is(phase, "Lost"))
         c->phase = CS_CLAIM_LOST;
+    if (!cs_decode_ok(&d)) {
+        cs_claim_free(pool, c);
+        return NULL;
+    }
     return c;
 }
 
@@ -30,10 +52,48 @@ void cs_claim_free(struct cs_intern *pool, struct cs_claim *c)
         return;
     cs_meta_release(pool, &c->meta);
     cs_intern_unref(pool, c->id);
+    cs_intern_unref(pool, c->request);
     free(c);
 }
 
 /* ---- revisions ---- */
+
+/* Names of the claim templates in the annotation's text. False: not a list of objects with names; nothing was taken. */
+static bool decode_vct_names(struct cs_intern *pool, struct cs_json vcts, struct cs_revision *r)
+{
+    size_t n = cs_json_is(vcts, CS_J_ARRAY) ? cs_json_count(vcts) : 0;
+
+    r->vct_names = n > 0 ? cs_try_calloc(n, sizeof(*r->vct_names)) : NULL;
+    if (!r->vct_names)
+        return false;
+    cs_json_foreach (vct, vcts) {
+        const char *name = cs_json_intern_nonempty(pool, cs_json_at(vct, "metadata", "name", NULL));
+
+        if (!name)
+            break;
+        r->vct_names[r->n_vcts++] = name;
+    }
+    if (r->n_vcts == n)
+        return true;
+    cs_texts_unref(pool, r->vct_names, r->n_vcts);
+    r->vct_names = NULL;
+    r->n_vcts = 0;
+    return false;
+}
+
+/* False: no memory. Whoever may write revisions may write nonsense here: it counts as absent. */
+static bool decode_vcts(struct cs_intern *pool, struct cs_json anno, struct cs_revision *r)
+{
+    cs_autofree char *text = cs_json_is(anno, CS_J_STRING) ? cs_json_str_dup(anno) : NULL;
+    cs_autojdoc doc = {0};
+
+    if (text && cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL) && decode_vct_names(pool, cs_jdoc_root(&doc), r)) {
+        r->vcts_raw = cs_take(text);
+        return true;
+    }
+    r->vcts_raw = cs_try_calloc(1, 1);
+    return r->vcts_raw != NULL;
+}
 
 struct cs_revision *cs_revision_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err)
 {
@@ -45,7 +105,8 @@ struct cs_revision *cs_revision_decode(struct cs_intern *pool, struct cs_json ob
     (void)cs_json_i64(cs_json_get(obj, "revision"), &r->revision);
     r->vct_hash = cs_json_intern(pool, cs_json_at(obj, "metadata", "annotations", CS_ANNO_VCT_HASH, NULL));
     r->data_raw = cs_json_raw_dup(cs_json_get(obj, "data"));
-    if (!r->data_raw)
+    if (!decode_vcts(pool, cs_json_at(obj, "metadata", "annotations", CS_ANNO_CLAIM_TEMPLATES, NULL), r) ||
+        !r->data_raw)
         (void)cs_decode_too_large(&d, NULL);
     if (!cs_decode_ok(&d)) {
         cs_revision_free(pool, r);
@@ -60,6 +121,8 @@ void cs_revision_free(struct cs_intern *pool, struct cs_revision *r)
         return;
     cs_meta_release(pool, &r->meta);
     cs_intern_unref(pool, r->vct_hash);
+    cs_texts_unref(pool, r->vct_names, r->n_vcts);
+    free(r->vcts_raw);
     free(r->data_raw);
     free(r);
 }

@@ -10,6 +10,8 @@
 struct cs_claim {
     struct cs_meta meta;
     const char *id; /* instance id label or NULL */
+    const char *request; /* spec.resources.requests.storage or NULL */
+    bool resizing; /* its volume is being grown, or waits for a node to grow its file system */
     enum { CS_CLAIM_PENDING, CS_CLAIM_BOUND, CS_CLAIM_LOST } phase;
 };
 struct cs_claim *cs_claim_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);
@@ -20,6 +22,10 @@ struct cs_revision {
     int64_t revision;
     char *data_raw; /* `data` as stored, owned, NUL-terminated; "" when absent */
     const char *vct_hash; /* annotation or NULL */
+    /* What CS_ANNO_CLAIM_TEMPLATES recorded, as in a cs_cloneset; "" and 0 when it is absent or not usable as a whole. */
+    char *vcts_raw;
+    const char **vct_names;
+    uint32_t n_vcts;
 };
 struct cs_revision *cs_revision_decode(struct cs_intern *pool, struct cs_json obj, struct cs_error *err);
 void cs_revision_free(struct cs_intern *pool, struct cs_revision *r);

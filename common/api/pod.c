@@ -7,6 +7,8 @@
 
 #include "common/api/decode.h"
 #include "common/api/gvr.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 
 /* Where the arrays behind the struct begin, and how much room each has. */
 struct room {
@@ -111,6 +113,23 @@ static struct cs_pod_condition decode_condition(struct cs_json item, int32_t ind
     return c;
 }
 
+/* "SchedulingGated: <message>"; of the usual reason, Unschedulable, the message alone. */
+static const char *scheduler_says(struct cs_intern *pool, struct cs_json item)
+{
+    struct cs_json reason = cs_json_get(item, "reason"), message = cs_json_get(item, "message");
+
+    if (!is_text(message))
+        return cs_json_intern_nonempty(pool, reason);
+    if (!is_text(reason) || cs_json_str_is(reason, "Unschedulable"))
+        return cs_json_intern(pool, message);
+    cs_autofree char *r = cs_json_str_dup(reason);
+    cs_autofree char *m = cs_json_str_dup(message);
+    if (!r || !m)
+        return NULL;
+    cs_autofree char *text = cs_xasprintf("%s: %s", r, m);
+    return cs_intern_str(pool, cs_str(text));
+}
+
 static void decode_conditions(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
 {
     struct cs_pod_condition kruise = {.index = -1};
@@ -137,7 +156,7 @@ static void decode_conditions(struct cs_intern *pool, struct cs_json list, struc
                 continue;
             *wanted[i].c = decode_condition(item, index);
             if (wanted[i].c == &p->scheduled && p->scheduled.status == CS_COND_FALSE)
-                p->unschedulable_reason = cs_json_intern_nonempty(pool, cs_json_get(item, "reason"));
+                p->held_up = scheduler_says(pool, item);
             if (wanted[i].c == &kruise)
                 p->kruise_ready.message = cs_json_intern_nonempty(pool, cs_json_get(item, "message"));
         }
@@ -162,6 +181,22 @@ static struct cs_container_status decode_container_status(struct cs_intern *pool
     return s;
 }
 
+/* Of the init containers one waits for something of its own, the others for their turn (PodInitializing). */
+static const char *init_held_up(struct cs_intern *pool, struct cs_json list)
+{
+    cs_json_foreach (item, list) {
+        struct cs_json why = cs_json_at(item, "state", "waiting", "reason", NULL);
+        cs_autofree char *name = cs_json_str_dup(cs_json_get(item, "name"));
+        cs_autofree char *reason = is_text(why) ? cs_json_str_dup(why) : NULL;
+
+        if (name && reason && strcmp(reason, "PodInitializing") != 0) {
+            cs_autofree char *text = cs_xasprintf("init container %s: %s", name, reason);
+            return cs_intern_str(pool, cs_str(text));
+        }
+    }
+    return NULL;
+}
+
 static void decode_status(struct cs_intern *pool, struct cs_json status, struct cs_pod *p)
 {
     for (size_t i = 0; i < CS_ARRAY_LEN(phases); i++) {
@@ -170,6 +205,8 @@ static void decode_status(struct cs_intern *pool, struct cs_json status, struct 
     }
     p->reason = cs_json_intern_nonempty(pool, cs_json_get(status, "reason"));
     decode_conditions(pool, cs_json_list(status, "conditions"), p);
+    if (!p->held_up)
+        p->held_up = init_held_up(pool, cs_json_list(status, "initContainerStatuses"));
     cs_json_foreach (item, cs_json_list(status, "containerStatuses")) {
         const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
         if (!name)
@@ -259,6 +296,7 @@ static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_
     p->revision = cs_intern_ref(pool, cs_pairs_get(labels, CS_LABEL_REVISION));
     p->has_template_hash = cs_pairs_has(labels, CS_LABEL_TEMPLATE_HASH);
     p->specified_delete = cs_pairs_has(labels, CS_LABEL_SPECIFIED_DELETE);
+    p->keep_claims = cs_pairs_has(labels, CS_LABEL_KEEP_CLAIMS);
     p->state = lifecycle_of(cs_pairs_get(labels, CS_LABEL_LIFECYCLE_STATE));
 
     p->deletion_cost = deletion_cost_of(cs_json_get(annos, CS_ANNO_DELETION_COST));
@@ -304,7 +342,7 @@ void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
         return;
     cs_meta_release(pool, &p->meta);
     const char *const texts[] = {p->node, p->id, p->revision, p->recreate_for, p->inplace_state, p->inplace_grace,
-        p->unschedulable_reason, p->reason, p->kruise_ready.message};
+        p->held_up, p->reason, p->kruise_ready.message};
     for (size_t i = 0; i < CS_ARRAY_LEN(texts); i++)
         cs_intern_unref(pool, texts[i]);
     for (uint32_t i = 0; i < p->n_containers; i++) {

@@ -57,7 +57,8 @@ struct cs_pod {
     const char *recreate_for; /* annotation CS_ANNO_RECREATE_FOR or NULL */
     const char *inplace_state; /* annotation, raw JSON text, new key before old; or NULL */
     const char *inplace_grace; /* likewise */
-    const char *unschedulable_reason; /* PodScheduled False: its reason, or NULL */
+    /* "Why is it not moving": what the scheduler says (PodScheduled False), or an init container that waits, and why; or NULL */
+    const char *held_up;
     const char *reason; /* status.reason ("Evicted", …) or NULL */
     struct cs_pod_condition ready, containers_ready, inplace_ready, scheduled;
     struct cs_kruise_ready kruise_ready;
@@ -71,6 +72,7 @@ struct cs_pod {
     enum cs_lifecycle state : 4;
     bool has_template_hash : 1; /* label pod-template-hash exists */
     bool specified_delete : 1; /* label exists */
+    bool keep_claims : 1; /* label CS_LABEL_KEEP_CLAIMS exists */
     bool old_state_key : 1, old_grace_key : 1; /* the old keys exist: writers remove them */
     bool has_inplace_gate : 1, has_kruise_gate : 1; /* spec.readinessGates */
     int32_t deletion_cost; /* spec §5.6 rule 5 */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/api/gvr.h"
 #include "common/cloneset/arith.h"
 #include "common/cloneset/template.h"
 
@@ -58,6 +59,10 @@ static void read_side(struct cs_check *mem, struct cs_json obj, struct cs_edit_s
     (void)cs_json_i32(cs_json_get(ret->spec, "replicas"), &ret->replicas);
     ret->type = cs_update_type_read(ret->spec);
     ret->paused = cs_json_is(cs_json_get(ret->strategy, "paused"), CS_J_TRUE);
+    ret->reuse_off = cs_json_is(cs_json_get(scale, "disablePVCReuse"), CS_J_TRUE);
+    ret->keeps =
+        !ret->reuse_off && cs_json_exists(cs_json_at(ret->tmpl, "metadata", "labels", CS_LABEL_KEEP_CLAIMS, NULL));
+    ret->grows = cs_json_str_is(cs_json_at(obj, "metadata", "annotations", CS_ANNO_EXPAND_CLAIMS, NULL), "true");
     ret->partition = intstr(mem, ret->strategy, "partition", zero);
     ret->max_unavailable = intstr(mem, ret->strategy, "maxUnavailable", fifth);
     ret->max_surge = intstr(mem, ret->strategy, "maxSurge", zero);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an edit does, and what it does not do, to claims: edited claim templates touch nothing that exists (U-13), a removed
- * one can stop creation (U-09), and Pods that are scaled in take their claims with them.
+ * What an edit does, and what it does not do, to claims: edited claim templates touch nothing that exists unless that is asked for
+ * (U-13), a removed one lives on with the old revision (U-09), Pods that are scaled in take their claims with them, and what becomes
+ * of claims that nobody takes over (spec §4.6) or that a label keeps (U-12).
  */
+#include "common/api/gvr.h"
+#include "common/cloneset/arith.h"
+#include "common/cloneset/template.h"
 #include "common/cloneset/warnings_private.h"
 
 #define NAMES_SHOWN 3
@@ -61,32 +65,56 @@ static bool mounts_volume(struct cs_json containers, struct cs_json name)
     return false;
 }
 
-/* U-09: new Pods of the old revision mount what is no longer made for them. */
-static void warn_stuck_creation(struct cs_edit *e, struct cs_json vct)
+/* U-09: Pods of the old revision mount what the set has no longer, and more of them may be wanted. */
+static void warn_old_revision(struct cs_edit *e, struct cs_json vct)
 {
     struct cs_json pod = cs_object_of(e->was.tmpl, "spec"), name = cs_json_at(vct, "metadata", "name", NULL);
     cs_autofree char *text = NULL;
 
-    if (e->is.replicas <= e->was.replicas || e->is.held == 0)
+    if (e->is.held == 0)
         return;
     if (!mounts_volume(cs_list_of(pod, "containers"), name) && !mounts_volume(cs_list_of(pod, "initContainers"), name))
         return;
     text = cs_json_str_dup(name);
     cs_warn(e->out,
-        "claim template \"%s\" is removed while replicas grow %d → %d under a partition: "
-        "new Pods of the old revision mount it and cannot be created",
-        text ? text : "", e->was.replicas, e->is.replicas);
+        "new Pods of the old revision still get a claim \"%s\"; if OpenKruise made that revision, "
+        "they are made at the new revision instead",
+        text ? text : "");
 }
 
-static void warn_edited(struct cs_edit *e, const struct named *changed, const struct named *added)
+static bool grows_anywhere(const struct cs_edit *e, const struct cs_names *was, const struct cs_names *is)
+{
+    for (size_t i = 0; i < is->n; i++) {
+        const struct cs_name *old = cs_names_find(was, is->items[i].s);
+        struct cs_str a, b;
+        int sign = 0;
+
+        if (!old ||
+            !cs_json_str_borrow(cs_json_at(is->items[i].v, "spec", "resources", "requests", "storage", NULL), &a) ||
+            !cs_json_str_borrow(cs_json_at(old->v, "spec", "resources", "requests", "storage", NULL), &b) ||
+            !cs_quantity_cmp(a, b, &sign))
+            continue;
+        if (sign > 0)
+            return e->is.grows;
+    }
+    return false;
+}
+
+static void warn_edited(struct cs_edit *e, const struct named *changed, const struct named *added, bool grow)
 {
     const char *alone = e->template_changed ? "" : "; this edit alone changes no Pod";
+    const char *s = changed->n == 1 ? "" : "s";
 
-    if (changed->n)
+    if (changed->n && grow)
+        cs_warn(e->out,
+            "claim template%s %s changed: existing claims grow to a larger request if their StorageClass allows it "
+            "and stay as they are otherwise%s",
+            s, cs_strbuf_str(&changed->text), alone);
+    else if (changed->n)
         cs_warn(e->out,
             "claim template%s %s changed: claims that exist stay as they are and are not resized, "
             "only new Pods' claims follow%s",
-            changed->n == 1 ? "" : "s", cs_strbuf_str(&changed->text), alone);
+            s, cs_strbuf_str(&changed->text), alone);
     if (added->n)
         cs_warn(e->out,
             "claim template%s %s added: Pods that exist, and Pods updated in place, do not get such a claim%s",
@@ -114,9 +142,9 @@ static void warn_templates(struct cs_edit *e)
             continue;
         add_name(&removed, was.items[i].s);
         if (removed.n == 1)
-            warn_stuck_creation(e, was.items[i].v);
+            warn_old_revision(e, was.items[i].v);
     }
-    warn_edited(e, &changed, &added);
+    warn_edited(e, &changed, &added, grows_anywhere(e, &was, &is));
     if (removed.n)
         cs_warn(e->out, "claim template%s %s removed: claims that exist stay until the controller deletes their Pod",
             removed.n == 1 ? "" : "s", cs_strbuf_str(&removed.text));
@@ -151,17 +179,55 @@ static void warn_scale_in(struct cs_edit *e)
 
     if (pods > e->pods)
         pods = e->pods;
-    if (pods <= 0 || cs_json_count(e->was.vcts) == 0)
+    if (pods <= 0 || cs_json_count(e->was.vcts) == 0 || e->was.keeps)
         return;
     cs_warn(e->out, "%s deletes up to " CS_N_PODS ", and with them up to " CS_N_CLAIMS " and the data in them",
         fewer > named ? "lowering replicas" : "podsToDelete", CS_PODS(pods),
         CS_CLAIMS((int64_t)cs_json_count(e->was.vcts) * pods));
 }
 
+/* ---- what becomes of claims from now on ---- */
+
+static int32_t surge_of(const struct cs_edit_side *side)
+{
+    return cs_scaled(&side->max_surge, side->replicas, CS_ROUND_UP);
+}
+
+static bool labels_pods(const struct cs_edit_side *side)
+{
+    return cs_json_exists(cs_json_at(side->tmpl, "metadata", "labels", CS_LABEL_KEEP_CLAIMS, NULL));
+}
+
+/* U-12: where the label cannot do what it says. */
+static void warn_label(struct cs_edit *e)
+{
+    if (!labels_pods(&e->is))
+        return;
+    if (e->is.reuse_off && (!e->was.reuse_off || !labels_pods(&e->was)))
+        cs_warn(e->out, "label " CS_LABEL_KEEP_CLAIMS " has no lasting effect with "
+                        "scaleStrategy.disablePVCReuse: claims are deleted once their Pod is gone");
+    else if (e->is.keeps && surge_of(&e->is) > 0 && !(e->was.keeps && surge_of(&e->was) > 0))
+        cs_warn(e->out, "with maxSurge and label " CS_LABEL_KEEP_CLAIMS " surge Pods get new claims, and as many kept "
+                        "ones wait for the next scale-out; maxSurge 0 keeps each with its replacement");
+}
+
+static void warn_strategy(struct cs_edit *e)
+{
+    if (!e->create && e->is.reuse_off && !e->was.reuse_off && cs_json_count(e->was.vcts) > 0)
+        cs_warn(e->out, "scaleStrategy.disablePVCReuse deletes, now and from now on, claims without a Pod and those of "
+                        "Pods that finish or that somebody deletes, with the data in them");
+    if (!e->create && e->is.grows && !e->was.grows && cs_json_count(e->is.vcts) > 0)
+        cs_warn(e->out,
+            "annotation " CS_ANNO_EXPAND_CLAIMS ": existing claims smaller than their template's request grow "
+            "to it now, if their StorageClass allows it; growth cannot be undone");
+    warn_label(e);
+}
+
 void cs_warn_claims(struct cs_edit *e)
 {
-    if (e->create)
-        return;
-    warn_scale_in(e);
-    warn_templates(e);
+    if (!e->create)
+        warn_scale_in(e);
+    warn_strategy(e);
+    if (!e->create)
+        warn_templates(e);
 }

@@ -14,6 +14,9 @@ struct cs_edit_side {
     int32_t replicas;
     enum cs_update_type type;
     bool paused;
+    bool reuse_off; /* scaleStrategy.disablePVCReuse */
+    bool keeps; /* the template labels its Pods to leave their claims behind, and something takes those over (U-12) */
+    bool grows; /* annotation expand-volume-claims (U-13) */
     struct cs_intstr partition, max_unavailable, max_surge, scale_max_unavailable;
     int32_t held; /* Pods that partition keeps at the old revision */
 };

@@ -37,7 +37,7 @@ static void warn_lost_claims(struct cs_edit *e, int32_t pods)
     int64_t claims = (int64_t)cs_json_count(e->was.vcts) * pods;
     cs_autostrbuf names = CS_STRBUF_INIT;
 
-    if (claims == 0)
+    if (claims == 0 || e->was.keeps)
         return;
     add_claim_names(&names, e->was.vcts);
     cs_warn(e->out, "recreating Pods deletes their claims and the data in them: up to " CS_N_CLAIMS " (%s)",

@@ -25,6 +25,7 @@ void cs_op_free(struct cs_ops *op)
     free(op->body);
     free(op->revision);
     free(op->about);
+    free(op->request);
     free(op);
 }
 
@@ -71,6 +72,7 @@ void cs_op_send(struct cs_ops *op)
     };
 
     op->tries++;
+    op->asked = (struct cs_asked){op->c->store.seq, cs_loop_now_ms(op->c->o.loop)};
     op->call = cs_client_call(op->c->o.client, &call, cs_op_answered, op);
 }
 
@@ -148,6 +150,7 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
         .id = a->id,
         .revision = a->revision->meta.name,
         .tmpl = pod_template(r, o, a, &doc, &owned),
+        .vcts = a->vcts,
         .now_ms = o->now_ms};
     struct cs_entry *e;
     struct cs_ops *op;
@@ -177,7 +180,7 @@ static void create_claim(struct cs_set_run *r, const struct cs_action *a)
     struct cs_entry *e;
     struct cs_ops *op;
 
-    if (!cs_body_claim(r->se->set, a->vct, a->name, a->id, &body, &err)) {
+    if (!cs_body_claim(r->se->set, a, &body, &err)) {
         fail_locally(r, "pvc", a->name, &err);
         return;
     }
@@ -301,11 +304,16 @@ static void patch_claim(struct cs_set_run *r, const struct cs_action *a)
 
     if (!op)
         return;
-    op->about = cs_xstrdup(a->pod->meta.name);
-    if (a->kind == CS_ACT_HAND_OVER)
+    if (a->kind == CS_ACT_HAND_OVER) {
+        op->about = cs_xstrdup(a->pod->meta.name);
         cs_body_hand_over(a->claim, a->pod, &body);
-    else
+    } else if (a->kind == CS_ACT_HAND_BACK) {
+        op->about = cs_xstrdup(a->pod->meta.name);
         cs_body_hand_back(a->claim, a->pod, r->se->set, &body);
+    } else {
+        op->request = cs_xstrdup(a->request);
+        cs_body_expand(a->claim, a->request, &body);
+    }
     send_with(op, CS_VERB_PATCH_MERGE, NULL, &body);
 }
 
@@ -348,24 +356,13 @@ static bool window_allows(const struct cs_set_run *r, enum cs_action_kind k)
     return (k != CS_ACT_CREATE_POD && k != CS_ACT_CREATE_CLAIM) || r->creates < r->window;
 }
 
-/* D6. A Pod that has the name but is not of this set keeps the id and its claims: another id is used (D4). */
+/* D6. Asked even when such a Pod is known: one without our label may have gone unseen. */
 static void confirm_absent(struct cs_set_run *r, const struct cs_action *a)
 {
-    struct cs_controller *c = r->c;
-    struct cs_entry *e = cs_store_find(&c->store, CS_K_POD, r->se->set->meta.ns, a->name);
+    struct cs_entry *e = cs_store_reserve(&r->c->store, CS_K_POD, r->se, a->name);
     struct cs_ops *op;
 
-    if (e && e->obj) {
-        if (e->set == r->se)
-            return;
-        cs_set_block_id(r->se, a->id, "");
-        cs_run_eventf(
-            c, r, true, "FailedCreate", "a Pod %s exists that is not of this CloneSet: another id is used", a->name);
-        cs_run_wake(r);
-        return;
-    }
-    e = cs_store_reserve(&c->store, CS_K_POD, r->se, a->name);
-    if (e->busy != CS_IDLE)
+    if (e->busy != CS_IDLE || (e->obj && e->set == r->se))
         return;
     e->busy = CS_BUSY_READ;
     op = op_new(r, CS_K_POD, a->name, a->kind);
@@ -402,7 +399,11 @@ static void act_one(struct cs_set_run *r, const struct cs_observation *o, const 
         break;
     case CS_ACT_HAND_OVER:
     case CS_ACT_HAND_BACK:
+    case CS_ACT_EXPAND_CLAIM:
         patch_claim(r, a);
+        break;
+    case CS_ACT_DELETE_CLAIM:
+        delete_object(r, CS_K_CLAIM, &a->claim->meta, a);
         break;
     case CS_ACT_DELETE_POD:
         delete_object(r, CS_K_POD, &a->pod->meta, a);
@@ -442,11 +443,32 @@ void cs_act(struct cs_controller *c, struct cs_set_run *r, const struct cs_obser
     }
 }
 
+/*
+ * While the first Pods of a new set are being created, their answers a moment away, the status would say "0 of 0 Pods are
+ * available", which tools that look at the counters alone (Argo CD's script) take for health. So it waits for the answers, but
+ * not for long; until then observedGeneration tells everybody that nothing is known yet.
+ */
+static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int64_t now)
+{
+    const struct cs_cloneset *set = r->se->set;
+
+    if (p->status.replicas > 0 || p->status.verdict != CS_VERDICT_IN_PROGRESS || r->creates == 0 || *r->scale_error ||
+        set->status.observed_generation == set->meta.generation) {
+        r->hold_status_until_ms = 0;
+        return false;
+    }
+    if (r->hold_status_until_ms == 0)
+        r->hold_status_until_ms = now + CS_HOLD_STATUS_MS;
+    if (now >= r->hold_status_until_ms)
+        return false;
+    cs_workqueue_add_at(&r->work, r->hold_status_until_ms);
+    return true;
+}
+
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)
 {
     cs_autostrbuf body = CS_STRBUF_INIT;
     int64_t now = cs_loop_now_ms(c->o.loop);
-    int64_t recheck;
     const struct cs_status_input in = {.set = r->se->set,
         .plan = p,
         .collision_count = r->collision_count > r->se->set->status.collision_count ? r->collision_count
@@ -456,7 +478,7 @@ void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct
         .now_ms = cs_clock_wall_ms(c->o.clock)};
     struct cs_ops *op;
 
-    if (r->status_busy || !cs_status_patch(&in, &body, &recheck))
+    if (r->status_busy || hold_status_back(r, p, now) || !cs_status_patch(&in, &body))
         return;
     if (now < r->status_at_ms + 200) {
         cs_workqueue_add_at(&r->work, r->status_at_ms + 200);

@@ -32,6 +32,13 @@ static void tell_success(struct cs_controller *c, struct cs_set_run *r, const st
     case CS_ACT_DELETE_POD:
         cs_run_eventf(c, r, false, "SuccessfulDelete", "succeed to delete pod %s", op->name);
         break;
+    case CS_ACT_DELETE_CLAIM:
+        cs_run_eventf(c, r, false, "SuccessfulDelete", "succeed to delete pvc %s", op->name);
+        break;
+    case CS_ACT_EXPAND_CLAIM:
+        cs_run_eventf(
+            c, r, false, "VolumeClaimExpanded", "pvc %s now asks for %s, as its claim template", op->name, op->request);
+        break;
     case CS_ACT_INPLACE_START:
     case CS_ACT_INPLACE_APPLY:
         cs_run_eventf(c, r, false, "SuccessfulUpdatePodInPlace", "successfully update pod %s in-place(revision %s)",
@@ -61,6 +68,9 @@ static void tell_failure(
         break;
     case CS_ACT_DELETE_POD:
         cs_run_eventf(c, r, true, "FailedDelete", "failed to delete pod %s: %s", op->name, e->message);
+        break;
+    case CS_ACT_DELETE_CLAIM:
+        cs_run_eventf(c, r, true, "FailedDelete", "failed to clean up PVC %s: %s", op->name, e->message);
         break;
     case CS_ACT_HAND_OVER:
         cs_run_eventf(c, r, true, "FailedUpdate", "failed to update PVC %s: %s", op->name, e->message);
@@ -137,12 +147,28 @@ static void finish(struct cs_ops *op)
         cs_run_wake(r);
 }
 
+/* The Pod that the claim was made for is there already: it had lost one. */
+static bool pod_known(const struct cs_ops *op)
+{
+    const struct cs_set_entry *se = cs_store_set(&op->c->store, op->set_uid);
+    const struct cs_entry *e = NULL;
+    char name[CS_NAME_SIZE];
+
+    if (se && se->set && cs_pod_name(se->set->meta.name, op->id, name))
+        e = cs_store_find(&op->c->store, CS_K_POD, op->ns, name);
+    return e && e->obj;
+}
+
 static void settle(struct cs_ops *op)
 {
     struct cs_entry *e = op->kind == CS_K_SET ? NULL : cs_op_entry(op);
 
-    if (e)
-        cs_store_settle(&op->c->store, e);
+    if (!e)
+        return;
+    /* However its creation was learnt of: it is no claim that a Pod has left behind. */
+    if (op->action == CS_ACT_CREATE_CLAIM && e->obj && e->set && cs_streq(e->set->uid, op->set_uid) && !pod_known(op))
+        cs_set_made_add(&op->c->store, e->set, op->id);
+    cs_store_settle(&op->c->store, e);
 }
 
 /*
@@ -162,6 +188,7 @@ static void on_timer_send(void *ctx)
 
     /* D12 holds for what is sent again, too. Dropped: a later pass, of whoever may write then, decides anew. */
     if (op->verb != CS_VERB_GET && !op->c->o.may_write(op->c->o.ctx)) {
+        op->c->doubt_until_ms = cs_loop_now_ms(op->c->o.loop) + CS_DOUBT_MS; /* the first one may land yet */
         settle(op);
         finish(op);
         return;
@@ -228,6 +255,25 @@ static void window_success(struct cs_set_run *r)
     }
 }
 
+/* Somebody else's object has a name of ours (D4): its id, and claims of that id, are left alone. */
+static void block(struct cs_set_run *r, const struct cs_ops *op, const struct cs_entry *by)
+{
+    if (by)
+        cs_set_block_id(r->se, op->id, by, cs_loop_now_ms(r->c->o.loop));
+}
+
+/* A Pod has the name that was to be free. One of the set's is in the store now. */
+static void on_present(struct cs_set_run *r, struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+
+    if (e && e->obj && e->set == r->se)
+        return;
+    block(r, op, e);
+    cs_run_eventf(r->c, r, true, "FailedCreate",
+        "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
+}
+
 static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 {
     struct cs_controller *c = op->c;
@@ -260,8 +306,13 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         window_success(r);
     if (r && !read && !op->status)
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
-    if (r && op->action == CS_ACT_CREATE_CLAIM)
-        cs_set_absent_add(&c->store, r->se, op->id); /* a new id: no Pod can have it yet */
+    /* What kept Pods from being created does not any more, though many may be left to create. */
+    if (r && op->action == CS_ACT_CREATE_POD && cs_str_starts(cs_str(r->scale_error), cs_action_name(op->action)))
+        r->scale_error[0] = '\0';
+    if (r && op->action == CS_ACT_CREATE_CLAIM && !pod_known(op))
+        cs_set_absent_add(&c->store, r->se, op->id, op->asked); /* a new id: no Pod can have it yet */
+    if (r && op->action == CS_ACT_CONFIRM_ABSENT)
+        on_present(r, op);
     if (r && !read && op->action != CS_ACT_NONE)
         tell_success(c, r, op);
     settle(op);
@@ -279,6 +330,18 @@ static void note_error(struct cs_set_run *r, const struct cs_ops *op, const stru
     r->window_ok = 0;
 }
 
+/* The set's object of that name lacks the id or has another one: nothing finds it by its id, so it is of no use here (D4, D6). */
+static bool lacks_id(struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+    const char *id = NULL;
+
+    if (!e || !e->obj || (op->kind != CS_K_POD && op->kind != CS_K_CLAIM))
+        return false;
+    id = op->kind == CS_K_POD ? ((const struct cs_pod *)e->obj)->id : ((const struct cs_claim *)e->obj)->id;
+    return !cs_streq(id, op->id);
+}
+
 /* The name is taken: by our own create that was in doubt, by a view that lags, or by somebody else. */
 static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
 {
@@ -294,6 +357,7 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     cs_json_foreach (o, cs_json_at(obj, "metadata", "ownerReferences", NULL)) {
         ours = ours || cs_json_str_is(cs_json_get(o, "uid"), op->set_uid);
     }
+    ours = ours && !lacks_id(op);
     if (r && op->action == CS_ACT_CREATE_REVISION) {
         struct cs_entry *e = cs_op_entry(op);
 
@@ -301,9 +365,11 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
         if (!ours || !e || !e->norm || e->digest != r->se->digest || !cs_template_equal(e->norm, r->se->norm))
             r->collision_count++;
     } else if (r && !ours) {
-        cs_set_block_id(r->se, op->id, op->name);
+        block(r, op, cs_op_entry(op));
         cs_run_eventf(c, r, true, "FailedCreate",
-            "failed to create %s %s: an object of that name exists and is not of this CloneSet; another id is used",
+            "failed to create %s %s: an object of that name exists and is not of this CloneSet, or lacks its instance "
+            "id; "
+            "another id is used",
             op->kind == CS_K_POD ? "pod" : "pvc", op->name);
     }
     settle(op);
@@ -325,7 +391,7 @@ static void on_read_error(struct cs_ops *op, const struct cs_error *err)
     if (err->kind == CS_ERR_NOT_FOUND) {
         forget_object(op);
         if (r && op->action == CS_ACT_CONFIRM_ABSENT)
-            cs_set_absent_add(&c->store, r->se, op->id);
+            cs_set_absent_add(&c->store, r->se, op->id, op->asked);
         settle(op);
         finish(op);
         return;
@@ -341,10 +407,36 @@ static bool test_failed(const struct cs_ops *op, const struct cs_error *err)
            strstr(err->message, "the server rejected our request due to an error") != NULL;
 }
 
+/*
+ * The StorageClass, a quota or the claim's size forbid it: told once per claim and request, and no reason to pause anything. Not
+ * asked again until the claim, or what is asked for, changes.
+ */
+static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
+{
+    struct cs_set_run *r = cs_op_run(op);
+    struct cs_entry *e = cs_op_entry(op);
+
+    if (e && e->obj) {
+        cs_intern_unref(op->c->store.pool, e->refused);
+        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
+    }
+    if (r)
+        cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
+            err->message);
+    settle(op);
+    finish(op);
+}
+
 static void on_failure(struct cs_ops *op, const struct cs_error *err)
 {
     struct cs_controller *c = op->c;
     struct cs_set_run *r = cs_op_run(op);
+
+    if (op->action == CS_ACT_EXPAND_CLAIM && err->code != 401 &&
+        (err->kind == CS_ERR_FORBIDDEN || err->kind == CS_ERR_INVALID)) {
+        on_refused_growth(op, err);
+        return;
+    }
 
     if (err->kind == CS_ERR_CONFLICT || err->kind == CS_ERR_ALREADY_EXISTS || test_failed(op, err)) {
         cs_metric_add(c->m_conflicts, 1, CS_LABELS("cloneset"));

@@ -87,10 +87,10 @@ static void pod_metadata(struct cs_jw *w, const struct cs_new_pod *n, struct cs_
     cs_jw_end_obj(w);
 }
 
-static bool is_vct(const struct cs_cloneset *set, struct cs_json volume)
+static bool is_vct(const struct cs_vcts *vcts, struct cs_json volume)
 {
-    for (uint32_t i = 0; i < set->n_vcts; i++)
-        if (set->vct_names[i] && cs_json_str_is(cs_json_get(volume, "name"), set->vct_names[i]))
+    for (uint32_t i = 0; i < vcts->n; i++)
+        if (cs_json_str_is(cs_json_get(volume, "name"), vcts->names[i]))
             return true;
     return false;
 }
@@ -100,13 +100,13 @@ static void pod_volumes(struct cs_jw *w, const struct cs_new_pod *n, struct cs_j
 {
     cs_jw_key(w, "volumes");
     cs_jw_arr(w);
-    for (uint32_t i = 0; i < n->set->n_vcts; i++) {
+    for (uint32_t i = 0; i < n->vcts.n; i++) {
         char claim[CS_NAME_SIZE];
 
-        if (!n->set->vct_names[i] || !cs_claim_name(n->set->vct_names[i], n->set->meta.name, n->id, claim))
+        if (!cs_claim_name(n->vcts.names[i], n->set->meta.name, n->id, claim))
             continue;
         cs_jw_obj(w);
-        cs_jw_kstr(w, "name", n->set->vct_names[i]);
+        cs_jw_kstr(w, "name", n->vcts.names[i]);
         cs_jw_key(w, "persistentVolumeClaim");
         cs_jw_obj(w);
         cs_jw_kstr(w, "claimName", claim);
@@ -114,7 +114,7 @@ static void pod_volumes(struct cs_jw *w, const struct cs_new_pod *n, struct cs_j
         cs_jw_end_obj(w);
     }
     cs_json_foreach (v, volumes) {
-        if (!is_vct(n->set, v))
+        if (!is_vct(&n->vcts, v))
             cs_jw_raw(w, cs_json_raw(v));
     }
     cs_jw_end_arr(w);
@@ -188,7 +188,7 @@ bool cs_body_pod(const struct cs_new_pod *n, struct cs_strbuf *out, struct cs_er
 }
 
 static void claim_metadata(
-    struct cs_jw *w, const struct cs_cloneset *set, struct cs_json meta, const char *name, const char *id)
+    struct cs_jw *w, const struct cs_cloneset *set, struct cs_json meta, const struct cs_action *a)
 {
     static const char *const id_label[] = {CS_LABEL_INSTANCE_ID, NULL};
     const struct cs_pairs *match = &set->spec.selector.match_labels;
@@ -196,7 +196,7 @@ static void claim_metadata(
 
     cs_jw_key(w, "metadata");
     cs_jw_obj(w);
-    cs_jw_kstr(w, "name", name);
+    cs_jw_kstr(w, "name", a->name);
     cs_jw_kstr(w, "namespace", set->meta.ns);
     cs_jw_key(w, "labels");
     cs_jw_obj(w);
@@ -206,7 +206,7 @@ static void claim_metadata(
     splice_members(w, cs_json_get(meta, "labels"), skip);
     for (uint32_t i = 0; i < match->len; i++)
         cs_jw_kstr(w, match->items[i].key, match->items[i].value);
-    cs_jw_kstr(w, CS_LABEL_INSTANCE_ID, id);
+    cs_jw_kstr(w, CS_LABEL_INSTANCE_ID, a->id);
     cs_jw_end_obj(w);
     if (cs_json_count(cs_json_get(meta, "annotations")) > 0)
         cs_jw_kraw(w, "annotations", cs_json_raw(cs_json_get(meta, "annotations")));
@@ -219,26 +219,26 @@ static void claim_metadata(
     cs_jw_end_obj(w);
 }
 
-bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id,
-    struct cs_strbuf *out, struct cs_error *err)
+bool cs_body_claim(
+    const struct cs_cloneset *set, const struct cs_action *a, struct cs_strbuf *out, struct cs_error *err)
 {
     cs_autojdoc doc = {0};
     struct cs_json found = {0};
     struct cs_jw w;
 
-    if (!cs_jdoc_parse(&doc, set->vcts_raw, strlen(set->vcts_raw), NULL, err))
+    if (!cs_jdoc_parse(&doc, a->vcts.raw, strlen(a->vcts.raw), NULL, err))
         return cs_error_prefix(err, "spec.volumeClaimTemplates");
     cs_json_foreach (v, cs_jdoc_root(&doc)) {
-        if (!cs_json_exists(found) && cs_json_str_is(cs_json_at(v, "metadata", "name", NULL), vct))
+        if (!cs_json_exists(found) && cs_json_str_is(cs_json_at(v, "metadata", "name", NULL), a->vct))
             found = v;
     }
     if (!cs_json_is(cs_json_get(found, "spec"), CS_J_OBJECT))
-        return cs_error_set(err, CS_ERR_INVALID, "spec.volumeClaimTemplates: no usable template \"%s\"", vct);
+        return cs_error_set(err, CS_ERR_INVALID, "spec.volumeClaimTemplates: no usable template \"%s\"", a->vct);
     cs_jw_init(&w, out);
     cs_jw_obj(&w);
     cs_jw_kstr(&w, "apiVersion", "v1");
     cs_jw_kstr(&w, "kind", "PersistentVolumeClaim");
-    claim_metadata(&w, set, cs_json_get(found, "metadata"), name, id);
+    claim_metadata(&w, set, cs_json_get(found, "metadata"), a);
     cs_jw_kraw(&w, "spec", cs_json_raw(cs_json_get(found, "spec")));
     cs_jw_end_obj(&w);
     return out_ok(out, err);
@@ -254,11 +254,25 @@ static void vct_hash_of(const struct cs_cloneset *set, char out[CS_VCT_HASH_SIZE
     cs_vct_hash(v, out);
 }
 
+/*
+ * So that a Pod of this revision can be made when a claim template that it mounts is gone (U-09). All annotations together may have
+ * 256 KiB, and a revision that cannot be written is worse than one that lacks this.
+ */
+static bool write_claim_templates(struct cs_jw *w, const struct cs_cloneset *set)
+{
+    size_t n = strlen(set->vcts_raw);
+
+    if (set->n_vcts == 0 || n > (128 << 10) || n + strlen(set->annotations_raw) > (250 << 10))
+        return false;
+    cs_jw_kstr(w, CS_ANNO_CLAIM_TEMPLATES, set->vcts_raw);
+    return true;
+}
+
 static void revision_metadata(
     struct cs_jw *w, const struct cs_cloneset *set, struct cs_json tmpl, const char *name, const char *hash)
 {
     static const char *const hash_label[] = {CS_LABEL_REVISION_HASH, NULL};
-    static const char *const vct_annotation[] = {CS_ANNO_VCT_HASH, NULL};
+    static const char *const own_annotations[] = {CS_ANNO_VCT_HASH, CS_ANNO_CLAIM_TEMPLATES, NULL};
     char vct_hash[CS_VCT_HASH_SIZE];
     cs_autojdoc annotations = {0};
 
@@ -276,8 +290,9 @@ static void revision_metadata(
     cs_jw_obj(w);
     if (*set->annotations_raw != '\0' &&
         cs_jdoc_parse(&annotations, set->annotations_raw, strlen(set->annotations_raw), NULL, NULL))
-        splice_members(w, cs_jdoc_root(&annotations), vct_annotation);
+        splice_members(w, cs_jdoc_root(&annotations), own_annotations);
     cs_jw_kstr(w, CS_ANNO_VCT_HASH, vct_hash);
+    (void)write_claim_templates(w, set);
     cs_jw_end_obj(w);
     cs_jw_key(w, "ownerReferences");
     cs_jw_arr(w);
@@ -338,6 +353,8 @@ void cs_body_renumber(const struct cs_revision *r, const struct cs_cloneset *set
         cs_jw_key(&w, "annotations");
         cs_jw_obj(&w);
         cs_jw_kstr(&w, CS_ANNO_VCT_HASH, hash);
+        if (!write_claim_templates(&w, set) && r->n_vcts > 0)
+            cs_jw_kstr(&w, CS_ANNO_CLAIM_TEMPLATES, NULL);
         cs_jw_end_obj(&w);
     }
     cs_jw_end_obj(&w);
@@ -426,6 +443,25 @@ void cs_body_hand_back(
     write_set_owner(&w, set);
     cs_jw_end_arr(&w);
     close_meta(&w);
+}
+
+void cs_body_expand(const struct cs_claim *c, const char *request, struct cs_strbuf *out)
+{
+    struct cs_jw w;
+
+    open_meta(&w, out, &c->meta);
+    cs_jw_end_obj(&w);
+    cs_jw_key(&w, "spec");
+    cs_jw_obj(&w);
+    cs_jw_key(&w, "resources");
+    cs_jw_obj(&w);
+    cs_jw_key(&w, "requests");
+    cs_jw_obj(&w);
+    cs_jw_kstr(&w, "storage", request);
+    cs_jw_end_obj(&w);
+    cs_jw_end_obj(&w);
+    cs_jw_end_obj(&w);
+    cs_jw_end_obj(&w);
 }
 
 void cs_body_release(const struct cs_pod *p, const char *set_uid, struct cs_strbuf *out)

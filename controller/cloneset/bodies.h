@@ -18,17 +18,18 @@ struct cs_new_pod {
     const char *name, *id;
     const char *revision; /* full revision name */
     const char *tmpl; /* the template's JSON */
+    struct cs_vcts vcts;
     int64_t now_ms;
 };
 /* Spec §4.5, A.1. The template is spliced, never re-printed. False: the template is no object. */
 bool cs_body_pod(const struct cs_new_pod *n, struct cs_strbuf *out, struct cs_error *err);
-/* Spec §4.5, A.2. vct: name of the claim template. */
-bool cs_body_claim(const struct cs_cloneset *set, const char *vct, const char *name, const char *id,
-    struct cs_strbuf *out, struct cs_error *err);
-/* Spec §4.2. ret_name: its name (254 bytes). */
+/* Spec §4.5, A.2. a: CREATE_CLAIM, with the claim template's name, the claim's name and its id. */
+bool cs_body_claim(
+    const struct cs_cloneset *set, const struct cs_action *a, struct cs_strbuf *out, struct cs_error *err);
+/* Spec §4.2, with the claim templates of now in an annotation (U-09). ret_name: its name (254 bytes). */
 bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t collision_count,
     char ret_name[CS_NAME_SIZE], struct cs_strbuf *out, struct cs_error *err);
-/* Merge patch: the number, and the claim-template hash when the stored one differs (spec §4.3). */
+/* Merge patch: the number, and the claim templates with their hash when the stored hash differs (spec §4.3). */
 void cs_body_renumber(
     const struct cs_revision *r, const struct cs_cloneset *set, int64_t number, struct cs_strbuf *out);
 
@@ -38,6 +39,8 @@ void cs_body_delete(const struct cs_meta *m, struct cs_strbuf *out);
 void cs_body_hand_over(const struct cs_claim *c, const struct cs_pod *to, struct cs_strbuf *out);
 void cs_body_hand_back(
     const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out);
+/* Merge patch: a larger request (U-13). */
+void cs_body_expand(const struct cs_claim *c, const char *request, struct cs_strbuf *out);
 void cs_body_release(const struct cs_pod *p, const char *set_uid, struct cs_strbuf *out);
 void cs_body_mark(const struct cs_pod *p, const char *revision, struct cs_strbuf *out); /* D8, merge patch */
 void cs_body_unmark(const struct cs_pod *p, struct cs_strbuf *out);

@@ -31,7 +31,10 @@ struct cs_controller_options {
     void *ctx;
 };
 
+#define CS_DOUBT_MS 60000
 #define CS_MAX_INFLIGHT 16 /* design §3, prototype-facts §1 */
+#define CS_HOLD_STATUS_MS 2000 /* see cs_status_write */
+#define CS_NOTES_MAX 256 /* of one pass; what is beyond is not told */
 
 /* What the reconciler keeps about one set while it runs; gone after a restart. */
 struct cs_set_run {
@@ -51,8 +54,10 @@ struct cs_set_run {
     int64_t passed_at_ms;
     int32_t collision_count;
     char scale_error[512], update_error[512]; /* last failure, "" since the last success */
-    uint64_t notes[16]; /* keys of notes that were told */
+    uint64_t *notes; /* keys of notes that were told; owned, at most CS_NOTES_MAX */
     unsigned n_notes;
+    int64_t violations_told; /* generation whose broken rules were told by event */
+    int64_t hold_status_until_ms; /* see cs_status_write; 0: nothing is held back */
 };
 
 struct cs_controller {
@@ -66,6 +71,11 @@ struct cs_controller {
         enum cs_kind kind;
     } kinds[CS_K_COUNT];
     unsigned inflight;
+    /*
+     * Until then (of the loop) a create may land that this process does not know of or gave up: a server is done with a request
+     * after at most a minute (--request-timeout). Free claims are left alone that long.
+     */
+    int64_t doubt_until_ms;
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
@@ -108,6 +118,6 @@ struct cs_status_input {
     const char *scale_error, *update_error; /* "" none */
     int64_t now_ms;
 };
-bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out, int64_t *ret_recheck_ms);
+bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out);
 
 #endif

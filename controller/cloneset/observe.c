@@ -39,9 +39,9 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
         v->name = p ? p->meta.name : strchr(e->key, '/') + 1;
         v->id = p ? p->id : e->id;
         v->revision = p ? p->revision : e->revision;
-        if (p && cs_pod_terminating(p))
+        if (p && (cs_pod_terminating(p) || p->ready.status != CS_COND_TRUE))
             v->node_lost = node_lost(c, p);
-        else if (p && o->set->n_topology_keys > 0)
+        if (p && !cs_pod_terminating(p) && o->set->n_topology_keys > 0)
             v->node = node_of(c, p); /* only scale-in among topologies asks (spec §5.6) */
         o->n_pods++;
     }
@@ -61,7 +61,21 @@ static bool claim_name_fits(const struct cs_cloneset *set, const struct cs_claim
     return len > tail_len && strcmp(claim->meta.name + len - tail_len, tail) == 0;
 }
 
-static void add_claim(struct cs_observation *o, const struct cs_entry *e, size_t *cap)
+#define ABSENT_FOR_MS 5000 /* how long ago a read may have been sent for its 404 to justify the deletion of a claim */
+
+/* What is known of the Pod that the claim waits for, or that is no more. */
+static void add_pod_facts(struct cs_view_claim *v, const struct cs_entry *e, const struct cs_set_run *r)
+{
+    const struct cs_free_id *f = cs_set_free_find(r->se, v->id);
+
+    if (!f)
+        return;
+    v->made = f->made;
+    v->pod_absent =
+        f->absent && f->asked.seq >= e->seq && cs_loop_now_ms(r->c->o.loop) - f->asked.at_ms <= ABSENT_FOR_MS; /* D5d */
+}
+
+static void add_claim(struct cs_observation *o, const struct cs_entry *e, const struct cs_set_run *r, size_t *cap)
 {
     const struct cs_claim *claim = e->obj;
     struct cs_view_claim *v;
@@ -77,17 +91,19 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, size_t
     v->name = claim ? claim->meta.name : strchr(e->key, '/') + 1;
     v->id = claim ? claim->id : e->id;
     v->foreign = claim && !claim_name_fits(o->set, claim);
+    v->refused = e->refused;
+    add_pod_facts(v, e, r);
 }
 
 /* Claims that were handed over to a Pod are linked to no set: they are found through their Pod. */
-static void add_handed_claims(struct cs_controller *c, struct cs_observation *o, const struct cs_pod *p, size_t *cap)
+static void add_handed_claims(struct cs_set_run *r, struct cs_observation *o, const struct cs_pod *p, size_t *cap)
 {
     for (uint32_t i = 0; p && i < p->n_claims; i++) {
-        const struct cs_entry *e = cs_store_find(&c->store, CS_K_CLAIM, p->meta.ns, p->claims[i]);
+        const struct cs_entry *e = cs_store_find(&r->c->store, CS_K_CLAIM, p->meta.ns, p->claims[i]);
         const struct cs_owner *owner = e && e->obj && !e->set ? cs_meta_controller(e->meta) : NULL;
 
         if (owner && cs_streq(owner->uid, p->meta.uid))
-            add_claim(o, e, cap);
+            add_claim(o, e, r, cap);
     }
 }
 
@@ -97,15 +113,16 @@ static void observe_claims(struct cs_controller *c, struct cs_set_run *r, struct
     size_t cap = 0;
 
     for (uint32_t i = 0; i < list->n; i++)
-        add_claim(o, list->items[i], &cap);
+        add_claim(o, list->items[i], r, &cap);
     for (uint32_t i = 0; i < o->n_pods; i++)
-        add_handed_claims(c, o, o->pods[i].pod, &cap);
+        add_handed_claims(r, o, o->pods[i].pod, &cap);
+    cs_set_unblock(&c->store, r->se, cs_loop_now_ms(c->o.loop));
     for (uint32_t i = 0; i < r->se->n_blocked; i++) {
         size_t n = o->n_claims;
 
         cs_grow(o->claims, n, cap);
         o->claims[o->n_claims++] =
-            (struct cs_view_claim){.name = r->se->blocked[i].claim, .id = r->se->blocked[i].id, .foreign = true};
+            (struct cs_view_claim){.name = r->se->blocked[i].name, .id = r->se->blocked[i].id, .foreign = true};
     }
 }
 
@@ -138,6 +155,14 @@ static void observe_revisions(struct cs_set_run *r, struct cs_observation *o)
         qsort(o->revisions, o->n_revisions, sizeof(o->revisions[0]), by_number);
 }
 
+static void observe_absent(struct cs_set_run *r, struct cs_observation *o)
+{
+    o->absent = cs_new_array(const char *, r->se->n_free_ids + 1);
+    for (uint32_t i = 0; i < r->se->n_free_ids; i++)
+        if (r->se->free_ids[i].absent)
+            o->absent[o->n_absent++] = r->se->free_ids[i].id;
+}
+
 bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *ret)
 {
     struct cs_observation o = {.set = r->se->set, .norm = r->se->norm, .digest = r->se->digest};
@@ -150,9 +175,13 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
     o.gates = &c->o.gates;
     o.revision_busy = r->revision_busy;
     o.set_busy = r->set_busy;
-    o.absent = r->se->absent;
-    o.n_absent = r->se->n_absent;
+    observe_absent(r, &o);
+    o.trouble = (struct cs_trouble){.scale_error = r->scale_error,
+        .update_error = r->update_error,
+        .violations = r->se->violations,
+        .inflight = r->inflight};
     o.now_ms = cs_clock_wall_ms(c->o.clock);
+    o.reap_from_ms = o.now_ms + c->doubt_until_ms - cs_loop_now_ms(c->o.loop);
     o.set_fresh = r->fresh_generation == o.set->meta.generation && r->fresh_generation != 0 &&
                   cs_loop_now_ms(c->o.loop) < r->fresh_until_ms;
     *ret = o;
@@ -164,5 +193,6 @@ void cs_observation_done(struct cs_observation *o)
     free(o->pods);
     free(o->claims);
     free(o->revisions);
+    free(o->absent);
     *o = (struct cs_observation){0};
 }

@@ -21,6 +21,8 @@ struct cs_ops {
     char *revision;
     char *about; /* the Pod the event is about, when that is not `name` */
     char id[CS_ID_SIZE];
+    char *request; /* EXPAND_CLAIM: what was asked for */
+    struct cs_asked asked; /* when it was sent last */
     uint64_t call;
     unsigned tries;
     int64_t may_land_until_ms; /* a create whose answer got lost may still take effect until then; 0: none did */

@@ -64,7 +64,7 @@ void cs_run_eventf(
 /* Notes of the planner become events when they were not there in the pass before. */
 static void tell_notes(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)
 {
-    uint64_t now[CS_ARRAY_LEN(r->notes)];
+    uint64_t now[CS_NOTES_MAX];
     unsigned n = 0;
 
     for (uint32_t i = 0; i < p->n_notes && n < CS_ARRAY_LEN(now); i++) {
@@ -80,9 +80,20 @@ static void tell_notes(struct cs_controller *c, struct cs_set_run *r, const stru
     }
     /* What the planner had no occasion to say again in a pass without work stays told. */
     if (n > 0 || p->n > 0) {
+        r->notes = cs_xrealloc(r->notes, n + 1, sizeof(now[0]));
         memcpy(r->notes, now, n * sizeof(now[0]));
         r->n_notes = n;
     }
+}
+
+/* design §2: the webhook may be absent, or the rules newer than the object. Told once per generation. */
+static void tell_violations(struct cs_controller *c, struct cs_set_run *r)
+{
+    const struct cs_meta *m = &r->se->set->meta;
+
+    if (r->se->violations && r->violations_told != m->generation && m->deleted_ms == 0)
+        cs_run_event(c, r, true, "InvalidSpec", r->se->violations);
+    r->violations_told = m->generation;
 }
 
 /*
@@ -151,6 +162,7 @@ void cs_reconcile(struct cs_controller *c, struct cs_set_run *r)
     }
     cs_act(c, r, &o, &p);
     tell_notes(c, r, &p);
+    tell_violations(c, r);
     if (p.have_status && r->se->set->meta.deleted_ms == 0)
         cs_status_write(c, r, &p);
     if (p.requeue_at_ms > 0) {
@@ -189,6 +201,7 @@ static bool on_set_gone(void *ctx, struct cs_set_entry *se)
     cs_recorder_forget(r->c->recorder, se->uid);
     cs_work_done(&r->work);
     se->run = NULL;
+    free(r->notes);
     free(r);
     return true;
 }
@@ -253,6 +266,7 @@ static void maybe_activate(struct cs_controller *c)
     if (!c->deciding || c->active || !cs_controller_synced(c))
         return;
     c->active = true;
+    c->doubt_until_ms = cs_loop_now_ms(c->o.loop) + CS_DOUBT_MS;
     cs_log_info(c->o.log, "caches are synced: deciding from now on");
     wake_all(c);
 }
@@ -332,6 +346,7 @@ void cs_controller_done(struct cs_controller *c)
     HASH_ITER (hh, c->store.sets, se, tmp) {
         if (se->run) {
             cs_work_done(&se->run->work);
+            free(se->run->notes);
             free(se->run);
             se->run = NULL;
         }

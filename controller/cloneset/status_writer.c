@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status subresource (spec §7): explicit zeros, observedGeneration from the first write, FailedScale and FailedUpdate
- * cleared on success (quirk 11), at most five writes per second and set.
+ * The status subresource (spec §7, docs/status.md): explicit zeros, observedGeneration and the conditions for tools from the first
+ * write, FailedScale and FailedUpdate cleared on success (quirk 11). Nothing is written when nothing differs; the pace is
+ * cs_status_write's.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static bool counters_differ(const struct cs_cloneset_status *a, const struct cs_
     return !a->all_counters_present || a->replicas != b->replicas || a->ready_replicas != b->ready ||
            a->available_replicas != b->available || a->updated_replicas != b->updated ||
            a->updated_ready_replicas != b->updated_ready || a->updated_available_replicas != b->updated_available ||
-           a->expected_updated_replicas != b->expected_updated;
+           a->expected_updated_replicas != b->expected_updated || a->terminating_replicas != b->terminating;
 }
 
 static void write_time(struct cs_jw *w, const char *key, int64_t ms)
@@ -41,17 +42,6 @@ static void write_time(struct cs_jw *w, const char *key, int64_t ms)
 
     if (ms > 0)
         cs_jw_kstr(w, key, cs_rfc3339_format(ms, ts));
-}
-
-static void write_failed(struct cs_jw *w, const char *type, const char *message, int64_t now_ms)
-{
-    cs_jw_obj(w);
-    cs_jw_kstr(w, "type", type);
-    cs_jw_kstr(w, "status", *message ? "True" : "False");
-    write_time(w, "lastTransitionTime", now_ms);
-    if (*message)
-        cs_jw_kstr(w, "message", message);
-    cs_jw_end_obj(w);
 }
 
 static void copy_condition(struct cs_jw *w, const struct cs_condition *c)
@@ -68,31 +58,128 @@ static void copy_condition(struct cs_jw *w, const struct cs_condition *c)
     cs_jw_end_obj(w);
 }
 
-struct failed {
-    const char *type, *message;
+/* ---- one condition as it should be, beside the one that is stored ---- */
+
+struct wanted {
+    struct cs_condition c; /* type NULL: it should not be there; times as they will be written */
+    const char *type;
+    bool to_the_end; /* a change moves it to the end of the list (spec §7.4) */
     bool differs;
 };
 
-static void write_conditions(struct cs_jw *w, const struct cs_status_input *in, const struct failed f[2])
+enum { W_READY, W_RECONCILING, W_STALLED, W_SCALE, W_UPDATE, W_PROGRESSING, W_COUNT };
+
+static void keep_transition(struct wanted *w, const struct cs_condition *old, int64_t now_ms)
 {
-    const struct cs_cloneset_status *st = &in->set->status;
+    bool same = old && cs_streq(old->status, w->c.status) && old->last_transition_ms > 0;
 
-    if (!f[0].differs && !f[1].differs)
-        return;
-    cs_jw_key(w, "conditions");
-    cs_jw_arr(w);
-    for (uint32_t i = 0; i < st->n_conditions; i++) {
-        const char *type = st->conditions[i].type;
-
-        if ((f[0].differs && cs_streq(type, f[0].type)) || (f[1].differs && cs_streq(type, f[1].type)))
-            continue;
-        copy_condition(w, &st->conditions[i]);
-    }
-    for (int i = 0; i < 2; i++)
-        if (f[i].differs)
-            write_failed(w, f[i].type, f[i].message, in->now_ms);
-    cs_jw_end_arr(w);
+    w->c.last_transition_ms = same ? old->last_transition_ms : now_ms;
 }
+
+/* A condition for tools. False is the good state of two of them; then it says no more. */
+static void want_verdict(
+    const struct cs_status_input *in, struct wanted *w, const char *type, bool is_true, bool is_told)
+{
+    const struct cs_status_plan *p = &in->plan->status;
+    const struct cs_condition *old = find_condition(&in->set->status, type);
+
+    w->type = type;
+    if (!p->reason)
+        return;
+    w->c = (struct cs_condition){.type = type, .status = is_true ? "True" : "False"};
+    if (is_told) {
+        w->c.reason = p->reason;
+        w->c.message = p->message;
+    }
+    if (is_true && cs_streq(type, CS_COND_RECONCILING))
+        w->c.last_update_ms = p->attempt_ms / 1000 * 1000;
+    keep_transition(w, old, in->now_ms);
+    w->differs = !old || !cs_streq(old->status, w->c.status) || !cs_streq(old->reason, w->c.reason) ||
+                 !cs_streq(old->message, w->c.message) || old->last_update_ms != w->c.last_update_ms;
+}
+
+/* Spec §7.5 */
+static void want_failed(const struct cs_status_input *in, struct wanted *w, const char *type, const char *message)
+{
+    w->type = type;
+    w->to_the_end = true;
+    w->differs = failed_differs(&in->set->status, type, message);
+    w->c = (struct cs_condition){.type = type, .status = *message ? "True" : "False", .last_transition_ms = in->now_ms};
+    if (*message)
+        w->c.message = message;
+}
+
+static const char *progress_message(const struct cs_status_plan *p, char *buf, size_t size)
+{
+    if (cs_streq(p->progress_reason, "CloneSetAvailable"))
+        return "CloneSet is available";
+    if (cs_streq(p->progress_reason, "CloneSetPaused"))
+        return "CloneSet is paused";
+    if (cs_streq(p->progress_reason, "ProgressPartitionAvailable"))
+        return "CloneSet has been paused due to partition ready";
+    if (!cs_streq(p->progress_reason, CS_REASON_EXCEEDED))
+        return "CloneSet is progressing";
+    (void)snprintf(
+        buf, size, "CloneSet revision %s has timed out progressing", p->update_revision ? p->update_revision : "");
+    return buf;
+}
+
+/* Spec §7.4: what has the same status and reason stays as it is, times and message included. */
+static void want_progress(const struct cs_status_input *in, struct wanted *w, char *buf, size_t size)
+{
+    const struct cs_status_plan *p = &in->plan->status;
+    const struct cs_condition *old = find_condition(&in->set->status, CS_COND_PROGRESSING);
+    bool exceeded = cs_streq(p->progress_reason, CS_REASON_EXCEEDED);
+
+    w->type = CS_COND_PROGRESSING;
+    w->to_the_end = true;
+    if (!p->progress_reason) {
+        w->differs = old != NULL;
+        return;
+    }
+    w->c = (struct cs_condition){.type = w->type, .status = exceeded ? "False" : "True", .last_update_ms = in->now_ms};
+    w->c.reason = p->progress_reason;
+    w->c.message = progress_message(p, buf, size);
+    keep_transition(w, old, in->now_ms);
+    w->differs = !old || !cs_streq(old->status, w->c.status) || !cs_streq(old->reason, w->c.reason);
+}
+
+static bool any_differs(const struct wanted *w)
+{
+    for (int i = 0; i < W_COUNT; i++)
+        if (w[i].differs)
+            return true;
+    return false;
+}
+
+static void write_conditions(struct cs_jw *out, const struct cs_cloneset_status *st, const struct wanted *w)
+{
+    bool placed[W_COUNT] = {false};
+
+    if (!any_differs(w))
+        return;
+    cs_jw_key(out, "conditions");
+    cs_jw_arr(out);
+    for (uint32_t i = 0; i < st->n_conditions; i++) {
+        const struct cs_condition *c = &st->conditions[i];
+        int k = 0;
+
+        while (k < W_COUNT && !cs_streq(c->type, w[k].type))
+            k++;
+        if (k == W_COUNT || !w[k].differs) {
+            copy_condition(out, c);
+        } else if (!w[k].to_the_end && !placed[k]) {
+            copy_condition(out, &w[k].c);
+            placed[k] = true;
+        }
+    }
+    for (int k = 0; k < W_COUNT; k++)
+        if (w[k].differs && w[k].c.type && !placed[k])
+            copy_condition(out, &w[k].c);
+    cs_jw_end_arr(out);
+}
+
+/* ---- the whole ---- */
 
 static void write_status(struct cs_jw *w, const struct cs_status_input *in, const char *selector)
 {
@@ -106,30 +193,49 @@ static void write_status(struct cs_jw *w, const struct cs_status_input *in, cons
     cs_jw_ki64(w, "updatedReadyReplicas", p->updated_ready);
     cs_jw_ki64(w, "updatedAvailableReplicas", p->updated_available);
     cs_jw_ki64(w, "expectedUpdatedReplicas", p->expected_updated);
-    cs_jw_kstr(w, "updateRevision", p->update_revision);
-    cs_jw_kstr(w, "currentRevision", p->current_revision);
+    cs_jw_ki64(w, "terminatingReplicas", p->terminating);
+    if (p->update_revision)
+        cs_jw_kstr(w, "updateRevision", p->update_revision);
+    if (p->current_revision)
+        cs_jw_kstr(w, "currentRevision", p->current_revision);
     cs_jw_ki64(w, "collisionCount", in->collision_count);
     cs_jw_kstr(w, "labelSelector", selector);
 }
 
-bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out, int64_t *ret_recheck_ms)
+/* For the scale subresource: what it had, when the selector is none. */
+static const char *label_selector(const struct cs_status_input *in, struct cs_strbuf *buf)
+{
+    const char *had = in->set->status.label_selector;
+
+    if (in->plan->status.unusable_selector)
+        return had ? had : "";
+    cs_selector_print(&in->set->spec.selector, buf);
+    return cs_strbuf_str(buf);
+}
+
+bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out)
 {
     const struct cs_cloneset_status *st = &in->set->status;
     const struct cs_status_plan *p = &in->plan->status;
-    const char *update_error = *in->plan->failed_update ? in->plan->failed_update : in->update_error;
-    struct failed f[2] = {{"FailedScale", in->scale_error, false}, {"FailedUpdate", update_error, false}};
-    cs_autostrbuf selector = CS_STRBUF_INIT;
+    bool current = p->verdict == CS_VERDICT_CURRENT;
+    bool failed = p->verdict == CS_VERDICT_FAILED;
+    struct wanted want[W_COUNT] = {0};
+    char timed_out[CS_STATUS_TEXT];
+    cs_autostrbuf buf = CS_STRBUF_INIT;
+    const char *selector = label_selector(in, &buf);
     char rv[32];
     struct cs_jw w;
 
-    *ret_recheck_ms = 0;
-    for (int i = 0; i < 2; i++)
-        f[i].differs = failed_differs(st, f[i].type, f[i].message);
-    cs_selector_print(&in->set->spec.selector, &selector);
+    want_verdict(in, &want[W_READY], CS_COND_READY, current, true);
+    want_verdict(in, &want[W_RECONCILING], CS_COND_RECONCILING, !current && !failed, !current && !failed);
+    want_verdict(in, &want[W_STALLED], CS_COND_STALLED, failed, failed);
+    want_failed(in, &want[W_SCALE], "FailedScale", in->scale_error);
+    want_failed(
+        in, &want[W_UPDATE], "FailedUpdate", *in->plan->failed_update ? in->plan->failed_update : in->update_error);
+    want_progress(in, &want[W_PROGRESSING], timed_out, sizeof(timed_out));
     if (!counters_differ(st, p) && st->observed_generation == in->set->meta.generation &&
         cs_streq(st->update_revision, p->update_revision) && cs_streq(st->current_revision, p->current_revision) &&
-        cs_streq(st->label_selector, cs_strbuf_str(&selector)) && st->collision_count == in->collision_count &&
-        !f[0].differs && !f[1].differs)
+        cs_streq(st->label_selector, selector) && st->collision_count == in->collision_count && !any_differs(want))
         return false;
     (void)snprintf(rv, sizeof(rv), "%llu", (unsigned long long)in->set->meta.rv);
     cs_jw_init(&w, out);
@@ -141,8 +247,8 @@ bool cs_status_patch(const struct cs_status_input *in, struct cs_strbuf *out, in
     cs_jw_end_obj(&w);
     cs_jw_key(&w, "status");
     cs_jw_obj(&w);
-    write_status(&w, in, cs_strbuf_str(&selector));
-    write_conditions(&w, in, f);
+    write_status(&w, in, selector);
+    write_conditions(&w, st, want);
     cs_jw_end_obj(&w);
     cs_jw_end_obj(&w);
     return !out->failed;

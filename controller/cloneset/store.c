@@ -9,7 +9,11 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
+#include "common/base/strbuf.h"
 #include "common/cloneset/defaults.h"
+#include "common/cloneset/validate.h"
+
+#define VIOLATIONS_MAX 900 /* the message of an event holds 1024 bytes */
 
 const struct cs_gvr *cs_kind_gvr(enum cs_kind k)
 {
@@ -52,6 +56,8 @@ static void free_obj(struct cs_store *s, struct cs_entry *e)
     }
     e->obj = NULL;
     e->meta = NULL;
+    cs_intern_unref(s->pool, e->refused);
+    e->refused = NULL;
     cs_jtree_free(e->norm);
     e->norm = NULL;
 }
@@ -82,11 +88,12 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     HASH_DEL(s->sets, se);
     for (int k = 0; k < CS_K_COUNT; k++)
         free(se->entries[k].items);
-    for (uint32_t i = 0; i < se->n_absent; i++)
-        cs_intern_unref(s->pool, se->absent[i]);
-    free(se->absent);
+    for (uint32_t i = 0; i < se->n_free_ids; i++)
+        cs_intern_unref(s->pool, se->free_ids[i].id);
+    free(se->free_ids);
     free(se->blocked);
     cs_jtree_free(se->norm);
+    free(se->violations);
     free(se->uid);
     free(se);
 }
@@ -308,12 +315,54 @@ static uint64_t template_digest(const char *raw, bool is_revision, struct cs_jtr
     return cs_template_digest(*ret_norm);
 }
 
-static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset *set)
+/* What the server refused may be asked once more: the user has edited what is asked for. */
+static void forget_refusals(struct cs_store *s, struct cs_set_entry *se)
+{
+    for (uint32_t i = 0; i < se->entries[CS_K_CLAIM].n; i++) {
+        struct cs_entry *e = se->entries[CS_K_CLAIM].items[i];
+
+        cs_intern_unref(s->pool, e->refused);
+        e->refused = NULL;
+    }
+}
+
+/* As many as fit an event; the rest is counted. */
+static char *violations_text(const struct cs_texts *found)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (size_t i = 0; i < found->n; i++) {
+        if (i > 0 && out.len + strlen(found->items[i]) > VIOLATIONS_MAX) {
+            cs_strbuf_addf(&out, "; and %zu more", found->n - i);
+            break;
+        }
+        cs_strbuf_addf(&out, "%s%.*s", i > 0 ? "; " : "", VIOLATIONS_MAX, found->items[i]);
+    }
+    return cs_strbuf_take(&out, NULL);
+}
+
+/* design §2: the controller validates again. Once per generation: a status does not change what is asked for. */
+static void validate(struct cs_set_entry *se, struct cs_json obj, int64_t generation)
+{
+    struct cs_texts found = {0};
+
+    if (se->validated == generation && generation != 0)
+        return;
+    se->validated = generation;
+    free(se->violations);
+    cs_validate_cloneset(obj, &found);
+    se->violations = found.n > 0 ? violations_text(&found) : NULL;
+    cs_texts_done(&found);
+}
+
+static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset *set)
 {
     struct cs_set_entry *se = need_set(s, set->meta.uid);
     bool same = se->set && strcmp(se->set->template_raw, set->template_raw) == 0;
 
-    (void)e;
+    validate(se, obj, set->meta.generation);
+    if (se->set && (set->expand_claims != se->set->expand_claims || strcmp(se->set->vcts_raw, set->vcts_raw) != 0))
+        forget_refusals(s, se);
     if (!same || !se->norm)
         se->digest = template_digest(set->template_raw, false, &se->norm);
     se->set = set;
@@ -321,7 +370,7 @@ static void adopt_set(struct cs_store *s, struct cs_entry *e, struct cs_cloneset
 }
 
 /* Puts a decoded object into its entry. */
-static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta)
+static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct cs_meta *meta, struct cs_json json)
 {
     struct cs_set_entry *owner = NULL;
 
@@ -329,7 +378,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         struct cs_cloneset *old = e->obj;
         struct cs_set_entry *old_se = old ? cs_store_set(s, old->meta.uid) : NULL;
 
-        adopt_set(s, e, obj);
+        adopt_set(s, json, obj);
         e->obj = NULL;
         if (old_se && old_se->set == old) {
             old_se->set = NULL; /* same name, another uid */
@@ -345,6 +394,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
     }
     e->obj = obj;
     e->meta = meta;
+    e->seq = ++s->seq;
     if (e->unattended) {
         e->unattended = false;
         e->busy = CS_IDLE;
@@ -353,7 +403,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         return;
     link_entry(s, e, owner);
     if (owner && e->kind == CS_K_POD && ((struct cs_pod *)obj)->id)
-        cs_set_absent_drop(s, owner, ((struct cs_pod *)obj)->id);
+        cs_set_free_drop(s, owner, ((struct cs_pod *)obj)->id);
     changed(s, e->set);
 }
 
@@ -374,7 +424,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         drop_decoded(s, k, x);
         return true;
     }
-    put(s, e, x, meta);
+    put(s, e, x, meta, obj);
     return true;
 }
 
@@ -382,6 +432,9 @@ static void object_gone(struct cs_store *s, struct cs_entry *e)
 {
     struct cs_set_entry *se = e->set;
 
+    if (se && e->kind == CS_K_CLAIM && e->obj && ((const struct cs_claim *)e->obj)->id)
+        cs_set_free_drop(
+            s, se, ((const struct cs_claim *)e->obj)->id); /* what is known of the id is about its claims */
     if (e->busy == CS_IDLE || e->unattended) {
         free_entry(s, e);
         return;
@@ -444,39 +497,91 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
     }
 }
 
-void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id)
+/* ---- ids without a Pod ---- */
+
+const struct cs_free_id *cs_set_free_find(const struct cs_set_entry *se, const char *id)
+{
+    uint32_t lo = 0;
+    uint32_t hi = se->n_free_ids;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        int c = strcmp(se->free_ids[mid].id, id);
+
+        if (c == 0)
+            return &se->free_ids[mid];
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+static struct cs_free_id *need_free(struct cs_store *s, struct cs_set_entry *se, const char *id)
 {
     uint32_t i = 0;
 
-    while (i < se->n_absent && strcmp(se->absent[i], id) < 0)
+    while (i < se->n_free_ids && strcmp(se->free_ids[i].id, id) < 0)
         i++;
-    if (i < se->n_absent && strcmp(se->absent[i], id) == 0)
-        return;
-    cs_grow(se->absent, (size_t)se->n_absent, se->cap_absent);
-    memmove(&se->absent[i + 1], &se->absent[i], (se->n_absent - i) * sizeof(se->absent[0]));
-    se->absent[i] = cs_intern_str(s->pool, cs_str(id));
-    se->n_absent++;
+    if (i < se->n_free_ids && strcmp(se->free_ids[i].id, id) == 0)
+        return &se->free_ids[i];
+    cs_grow(se->free_ids, (size_t)se->n_free_ids, se->cap_free_ids);
+    memmove(&se->free_ids[i + 1], &se->free_ids[i], (se->n_free_ids - i) * sizeof(se->free_ids[0]));
+    se->free_ids[i] = (struct cs_free_id){.id = cs_intern_str(s->pool, cs_str(id))};
+    se->n_free_ids++;
+    return &se->free_ids[i];
 }
 
-void cs_set_absent_drop(struct cs_store *s, struct cs_set_entry *se, const char *id)
+void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id, struct cs_asked asked)
 {
-    for (uint32_t i = 0; i < se->n_absent; i++) {
-        if (strcmp(se->absent[i], id) != 0)
-            continue;
-        cs_intern_unref(s->pool, se->absent[i]);
-        se->n_absent--;
-        memmove(&se->absent[i], &se->absent[i + 1], (se->n_absent - i) * sizeof(se->absent[0]));
-        return;
-    }
+    struct cs_free_id *f = need_free(s, se, id);
+
+    f->absent = true;
+    f->asked = asked;
 }
 
-void cs_set_block_id(struct cs_set_entry *se, const char *id, const char *claim)
+void cs_set_made_add(struct cs_store *s, struct cs_set_entry *se, const char *id)
 {
+    need_free(s, se, id)->made = true;
+}
+
+void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *id)
+{
+    const struct cs_free_id *f = cs_set_free_find(se, id);
+    size_t i = f ? (size_t)(f - se->free_ids) : 0;
+
+    if (!f)
+        return;
+    cs_intern_unref(s->pool, f->id);
+    se->n_free_ids--;
+    memmove(&se->free_ids[i], &se->free_ids[i + 1], (se->n_free_ids - i) * sizeof(se->free_ids[0]));
+}
+
+/* ---- names that others have ---- */
+
+void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms)
+{
+    const char *name = strchr(by->key, '/') + 1;
     struct cs_blocked_id *b;
 
     cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);
     b = &se->blocked[se->n_blocked++];
-    *b = (struct cs_blocked_id){0};
+    *b = (struct cs_blocked_id){.kind = by->kind, .seen = by->obj != NULL, .until_ms = now_ms + CS_BLOCK_MS};
     memcpy(b->id, id, CS_ID_SIZE);
-    memcpy(b->claim, claim, strnlen(claim, CS_NAME_SIZE - 1));
+    memcpy(b->name, name, strnlen(name, CS_NAME_SIZE - 1));
+}
+
+void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < se->n_blocked; i++) {
+        const struct cs_blocked_id *b = &se->blocked[i];
+        const struct cs_entry *e = b->seen && se->set ? cs_store_find(s, b->kind, se->set->meta.ns, b->name) : NULL;
+
+        if (now_ms < b->until_ms && (!b->seen || (e && e->obj)))
+            se->blocked[n++] = *b;
+    }
+    se->n_blocked = n;
 }

@@ -29,6 +29,8 @@ struct cs_entry {
     uint32_t at; /* index in set->entries[kind] */
     enum cs_busy busy;
     bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
+    uint64_t seq; /* of the store, when obj was taken (D5d) */
+    const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */
     char id[CS_ID_SIZE]; /* of a create under way */
     char *revision; /* of a Pod create under way: full revision name, owned */
     char *gone_uid; /* deleted while a request was under way: late answers about it are ignored; owned */
@@ -43,9 +45,29 @@ struct cs_entries {
     size_t cap;
 };
 
-struct cs_blocked_id { /* a name of ours that somebody else's object has (D4) */
+#define CS_BLOCK_MS 300000
+
+/* A name of ours that somebody else's object has (D4): until that is gone, as far as it is seen, and no longer than CS_BLOCK_MS. */
+struct cs_blocked_id {
     char id[CS_ID_SIZE];
-    char claim[CS_NAME_SIZE];
+    enum cs_kind kind; /* of the object */
+    char name[CS_NAME_SIZE];
+    bool seen; /* the store has it */
+    int64_t until_ms; /* of the loop */
+};
+
+/* When a read was sent: what the store had taken by then, and the loop's time. */
+struct cs_asked {
+    uint64_t seq;
+    int64_t at_ms;
+};
+
+/* An id of which no Pod is known. */
+struct cs_free_id {
+    const char *id; /* interned */
+    bool absent; /* the server said that there is none (D6) */
+    bool made; /* we have made a claim of it for a Pod to come */
+    struct cs_asked asked; /* absent: when */
 };
 
 /* A CloneSet by uid, known or only referred to. */
@@ -56,10 +78,12 @@ struct cs_set_entry {
     struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
     struct cs_jtree *norm; /* normal form of the live template; owned */
     uint64_t digest;
+    char *violations; /* the rules of admission that the set breaks, one line; owned; NULL: none */
+    int64_t validated; /* generation that was looked at for them */
     struct cs_set_run *run; /* the reconciler's; NULL until needed */
-    const char **absent; /* ids confirmed to be without Pod (D6), interned */
-    uint32_t n_absent;
-    size_t cap_absent;
+    struct cs_free_id *free_ids; /* sorted by id; gone when a Pod or no claim of the id is seen any more */
+    uint32_t n_free_ids;
+    size_t cap_free_ids;
     struct cs_blocked_id *blocked;
     uint32_t n_blocked;
     size_t cap_blocked;
@@ -81,6 +105,7 @@ struct cs_store {
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
+    uint64_t seq; /* versions taken so far, of any kind */
     bool sweep_due;
 };
 
@@ -113,8 +138,13 @@ struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid);
 void cs_store_collect(struct cs_store *s, const struct cs_set_entry *se);
 void cs_store_sweep(struct cs_store *s);
 
-void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id);
-void cs_set_absent_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);
-void cs_set_block_id(struct cs_set_entry *se, const char *id, const char *claim);
+/* A read sent at that time found no Pod of the id; or none can have it yet, since its claim was just made. */
+void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id, struct cs_asked asked);
+void cs_set_made_add(struct cs_store *s, struct cs_set_entry *se, const char *id);
+void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);
+const struct cs_free_id *cs_set_free_find(const struct cs_set_entry *se, const char *id); /* NULL: nothing is known */
+void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms);
+/* Ends blocks whose time is over or whose object is gone. */
+void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms);
 
 #endif

@@ -12,34 +12,10 @@
 
 struct creation {
     struct cs_planner *pl;
-    const char **pod_ids; /* of all Pods in any phase, sorted */
-    uint32_t n_pod_ids;
     char (*ids)[CS_ID_SIZE]; /* chosen for the Pods to come: vacancies, then new ones */
     uint32_t n, cap;
     int32_t waiting; /* vacancies that must wait: their Pod is on its way out (D1) */
 };
-
-static int by_text(const void *x, const void *y)
-{
-    return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
-static void collect_pod_ids(struct creation *c)
-{
-    const struct cs_observation *o = c->pl->o;
-
-    c->pod_ids = cs_new_array(const char *, o->n_pods + 1);
-    for (uint32_t i = 0; i < o->n_pods; i++)
-        if (o->pods[i].id)
-            c->pod_ids[c->n_pod_ids++] = o->pods[i].id;
-    if (c->n_pod_ids > 1)
-        qsort(c->pod_ids, c->n_pod_ids, sizeof(c->pod_ids[0]), by_text);
-}
-
-static bool id_has_pod(const struct creation *c, const char *id)
-{
-    return c->n_pod_ids > 0 && bsearch(&id, c->pod_ids, c->n_pod_ids, sizeof(c->pod_ids[0]), by_text) != NULL;
-}
 
 /* D1: the Pod holds its id back for its replacement, unless its node is lost. */
 static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
@@ -48,8 +24,12 @@ static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
 
     if (!v->pod || cs_pod_active(v->pod) || !v->id)
         return false;
-    for (uint32_t k = 0; k < v->claim_n; k++)
-        has_set_claim = has_set_claim || cs_plan_claim_is_sets(pl, &pl->o->claims[v->claim_at + k]);
+    for (uint32_t k = 0; k < v->claim_n; k++) {
+        const struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
+
+        has_set_claim = has_set_claim || cs_plan_claim_is_sets(pl, c) ||
+                        (cs_plan_claims_outlast(v) && cs_plan_claim_is_pods(c, v->pod));
+    }
     if (!has_set_claim)
         return false;
     if (!cs_pod_terminating(v->pod) || !v->node_lost)
@@ -65,13 +45,17 @@ static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
     return false;
 }
 
-/* An id without Pod whose claims are the set's and alive may be taken over (spec §4.6, D4). */
+/*
+ * An id without Pod whose claims are the set's and alive may be taken over (spec §4.6, D4). With disablePVCReuse only what was
+ * made for a Pod to come: no Pod had it yet, and none waits for an id that another one holds.
+ */
 static void find_vacancies(struct creation *c)
 {
     struct cs_planner *pl = c->pl;
     const struct cs_observation *o = pl->o;
+    bool reuse = !o->set->spec.disable_pvc_reuse;
 
-    for (uint32_t i = 0; i < o->n_pods; i++)
+    for (uint32_t i = 0; reuse && i < o->n_pods; i++)
         c->waiting += holds_vacancy(pl, &o->pods[i]);
     for (uint32_t from = 0; from < o->n_claims;) {
         const char *id = o->claims[from].id;
@@ -83,8 +67,9 @@ static void find_vacancies(struct creation *c)
             usable = usable || !o->claims[to].claim || cs_plan_claim_is_sets(pl, &o->claims[to]);
             blocked =
                 blocked || o->claims[to].foreign || (o->claims[to].claim && !cs_plan_claim_is_sets(pl, &o->claims[to]));
+            blocked = blocked || (!reuse && o->claims[to].claim && !o->claims[to].made);
         }
-        if (usable && !blocked && !id_has_pod(c, id)) {
+        if (usable && !blocked && !cs_plan_id_has_pod(pl, id)) {
             size_t cap = c->cap;
 
             cs_grow(c->ids, (size_t)c->n, cap);
@@ -101,7 +86,7 @@ static bool id_in_use(const struct creation *c, const char *id)
     uint32_t n;
 
     cs_plan_claims_of(c->pl->o, id, &at, &n);
-    return n > 0 || id_has_pod(c, id);
+    return n > 0 || cs_plan_id_has_pod(c->pl, id);
 }
 
 static uint64_t digest_in_use(const struct cs_observation *o)
@@ -146,11 +131,11 @@ static void add_new_ids(struct creation *c, uint32_t want)
 
 static bool absent_confirmed(const struct cs_observation *o, const char *id)
 {
-    return o->n_absent > 0 && bsearch(&id, o->absent, o->n_absent, sizeof(o->absent[0]), by_text) != NULL;
+    return cs_texts_have(o->absent, o->n_absent, id);
 }
 
 /* Creates what is missing of the claims of an id; true when all are there. */
-static bool claims_complete(struct cs_planner *pl, const char *id)
+static bool claims_complete(struct cs_planner *pl, const char *id, const struct cs_vcts *vcts)
 {
     const struct cs_cloneset *set = pl->o->set;
     bool complete = true;
@@ -158,12 +143,12 @@ static bool claims_complete(struct cs_planner *pl, const char *id)
     uint32_t n;
 
     cs_plan_claims_of(pl->o, id, &at, &n);
-    for (uint32_t t = 0; t < set->n_vcts; t++) {
+    for (uint32_t t = 0; t < vcts->n; t++) {
         char name[CS_NAME_SIZE];
         const struct cs_view_claim *found = NULL;
         struct cs_action *a;
 
-        if (!set->vct_names[t] || !cs_claim_name(set->vct_names[t], set->meta.name, id, name))
+        if (!cs_claim_name(vcts->names[t], set->meta.name, id, name))
             continue; /* admission's business; the Pod is refused by the server then */
         for (uint32_t i = at; i < at + n && !found; i++)
             if (strcmp(pl->o->claims[i].name, name) == 0)
@@ -174,7 +159,8 @@ static bool claims_complete(struct cs_planner *pl, const char *id)
         }
         complete = false;
         a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, "a new Pod needs it");
-        a->vct = set->vct_names[t];
+        a->vct = vcts->names[t];
+        a->vcts = *vcts;
         memcpy(a->name, name, sizeof(name));
         memcpy(a->id, id, CS_ID_SIZE);
     }
@@ -194,13 +180,30 @@ static bool claims_busy(const struct cs_observation *o, const char *id)
     return false;
 }
 
+/* U-09: never half a Pod. */
+static const struct cs_view_revision *buildable(struct cs_planner *pl, const struct cs_view_revision *rev)
+{
+    if (rev == pl->update || !pl->old_lacks)
+        return rev;
+    cs_plan_note(pl, true, "ClaimTemplateMissing", rev->rev->meta.name,
+        "Pods of revision %s mount volume \"%s\", but spec.volumeClaimTemplates has it no longer and the revision does "
+        "not "
+        "record it: Pods that the partition asks for at that revision are created at %s",
+        rev->rev->meta.name, pl->old_lacks, pl->update->rev->meta.name);
+    return pl->update;
+}
+
 static void create_one(struct cs_planner *pl, const char *id, bool takeover, const struct cs_view_revision *rev)
 {
     const struct cs_cloneset *set = pl->o->set;
+    const struct cs_vcts vcts = rev == pl->update ? cs_plan_live_vcts(pl) : pl->old_vcts;
     struct cs_action *a;
     char name[CS_NAME_SIZE];
 
     if (!cs_pod_name(set->meta.name, id, name) || claims_busy(pl->o, id))
+        return;
+    /* podsToDelete still has the name of a Pod that is gone: its successor waits for the strike, or it would go with its claims. */
+    if (cs_plan_listed_for_delete(pl, name))
         return;
     if (takeover && !absent_confirmed(pl->o, id)) {
         a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, "its id is about to be taken over");
@@ -208,10 +211,11 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
         memcpy(a->id, id, CS_ID_SIZE);
         return;
     }
-    if (!claims_complete(pl, id))
+    if (!claims_complete(pl, id, &vcts))
         return;
     a = cs_plan_add(pl, CS_ACT_CREATE_POD, takeover ? "its id and claims are there" : "scale-out");
     a->revision = rev->rev;
+    a->vcts = vcts;
     memcpy(a->name, name, sizeof(name));
     memcpy(a->id, id, CS_ID_SIZE);
 }
@@ -222,7 +226,6 @@ void cs_plan_create(struct cs_planner *pl)
     int32_t k = pl->numbers.scale_up_limit;
     uint32_t vacant;
 
-    collect_pod_ids(&c);
     find_vacancies(&c);
     k -= c.waiting < k ? c.waiting : k;
     vacant = c.n;
@@ -233,8 +236,8 @@ void cs_plan_create(struct cs_planner *pl)
     if (c.n > vacant)
         qsort(c.ids[vacant], c.n - vacant, sizeof(c.ids[0]), by_id);
     for (uint32_t i = 0; i < c.n && pl->p->n < CS_PLAN_ENOUGH; i++)
-        create_one(pl, c.ids[i], i < vacant, (int32_t)i < pl->numbers.scale_up_old ? pl->current : pl->update);
+        create_one(
+            pl, c.ids[i], i < vacant, buildable(pl, (int32_t)i < pl->numbers.scale_up_old ? pl->current : pl->update));
     free(c.ids);
-    free(c.pod_ids);
     pl->scaled = pl->scaled || k > 0;
 }

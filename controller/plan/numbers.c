@@ -25,7 +25,7 @@ void cs_limits_of(const struct cs_cloneset *set, bool current_is_update, struct 
     const struct cs_cloneset_spec *s = &set->spec;
     struct cs_limits l = {.n = max32(s->replicas, 0), .current_is_update = current_is_update};
 
-    l.partition_unreadable = !cs_partition(&s->partition, l.n, &l.partition);
+    l.bad_partition = !cs_partition(&s->partition, l.n, &l.partition);
     l.no_rollout = s->type == CS_UPDATE_ON_DELETE;
     l.surge = s->paused ? 0 : max32(cs_scaled(&s->max_surge, l.n, CS_ROUND_UP), 0);
     l.unavailable = cs_scaled(&s->max_unavailable, l.n, l.surge > 0 ? CS_ROUND_DOWN : CS_ROUND_UP);

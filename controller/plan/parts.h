@@ -20,13 +20,13 @@ struct cs_counts {
 struct cs_limits {
     int32_t n; /* replicas */
     int32_t partition; /* P */
+    bool bad_partition; /* unparsable: P counts as 0 */
     int32_t surge; /* S */
     int32_t unavailable; /* U, rounded as §5.2 says */
     int32_t scale_cap; /* C, or INT32_MAX: unlimited */
     bool current_is_update;
     bool partition_rollback; /* gate CloneSetPartitionRollback */
     bool exclude_preparing; /* preparing-delete Pods do not count */
-    bool partition_unreadable; /* it counts as 0, but expectedUpdatedReplicas is not told (B.1) */
     bool no_rollout; /* OnDelete: surge for Pods asked to go, not for an update that never comes */
 };
 
@@ -103,6 +103,11 @@ struct cs_planner {
     bool need_fresh; /* something destructive was wanted and the set was not fresh */
     bool scaled; /* the scale step wants or does something: no update this pass (spec §4.1 step 12) */
     bool has_claims; /* the set has claim templates */
+    const char **pod_ids; /* of all Pods in any phase, and of creates under way; sorted, owned */
+    uint32_t n_pod_ids;
+    struct cs_vcts old_vcts; /* what Pods of the current revision are made from, when it is not the update revision */
+    const char *old_lacks; /* … or the volume that they would mount and nothing provides: none are made (U-09) */
+    char not_in_place[128]; /* InPlaceOnly cannot: the path of the template, for the status */
     bool held_back; /* a ready Pod that was asked to go has to stay for now */
 };
 
@@ -123,12 +128,30 @@ void cs_plan_update(struct cs_planner *pl);
 void cs_plan_refresh(struct cs_planner *pl);
 void cs_plan_strike(struct cs_planner *pl);
 void cs_plan_status(struct cs_planner *pl);
+void cs_plan_conditions(struct cs_planner *pl); /* last: it looks at what the others have planned */
+void cs_plan_refused(struct cs_planner *pl, const char *why); /* the status when nothing can be done for the set */
+/* What failed before has been overcome: nothing is left to do, and nothing is under way. */
+bool cs_plan_idle(const struct cs_planner *pl);
 const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, const char *revision);
 /* Deletes a Pod: hands its claims over first (D3), the Pod itself once they are. */
+/* With a Pod that is labelled to leave its claims behind (U-12) it is the other way round. */
 void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char *why);
 /* Claims of an id (observation.claims is sorted by id): the first, and how many. */
 void cs_plan_claims_of(const struct cs_observation *o, const char *id, uint32_t *ret_at, uint32_t *ret_n);
+/* D3, each claim of the Pod: to the Pod, or back to the set. True: a request is planned or under way. */
+bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const char *why);
+bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const char *why);
+/* What an inactive Pod still owns of claims comes back to the set, when claims are taken over: nothing asked for their deletion. */
+bool cs_plan_claims_outlast(const struct cs_view_pod *v);
+bool cs_texts_have(const char **sorted, uint32_t n, const char *text);
+bool cs_plan_listed_for_delete(const struct cs_planner *pl, const char *name); /* podsToDelete */
+bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id);
+void cs_plan_claim_templates(struct cs_planner *pl); /* U-09: old_vcts, old_lacks */
+struct cs_vcts cs_plan_live_vcts(const struct cs_planner *pl);
+/* Claims of Pods that are gone or going, claims without a Pod, growth (spec §4.6, U-12, U-13). */
+void cs_plan_claims(struct cs_planner *pl);
 /* A claim that this set owns now, and that may be touched (D4). */
+bool cs_plan_claim_is_pods(const struct cs_view_claim *c, const struct cs_pod *p); /* handed over to it (D3) */
 bool cs_plan_claim_is_sets(const struct cs_planner *pl, const struct cs_view_claim *c);
 
 #endif

@@ -166,6 +166,20 @@ bool cs_plan_claim_is_sets(const struct cs_planner *pl, const struct cs_view_cla
     return owner && cs_streq(owner->uid, pl->o->set->meta.uid);
 }
 
+/* D4: claims whose id a Pod has that is not named after it: two Pods have the id, or may have. */
+static void flag_misnamed(struct cs_observation *o, const struct cs_view_pod *v)
+{
+    char name[CS_NAME_SIZE];
+    uint32_t at;
+    uint32_t n;
+
+    if (!v->pod || !v->id || (cs_pod_name(o->set->meta.name, v->id, name) && strcmp(name, v->name) == 0))
+        return;
+    cs_plan_claims_of(o, v->id, &at, &n);
+    for (uint32_t k = at; k < at + n; k++)
+        o->claims[k].foreign = true;
+}
+
 /* D4: a claim that a Pod with another id mounts is nobody's to touch. */
 static void flag_cross_mounts(struct cs_observation *o, const struct cs_view_pod *v)
 {
@@ -188,11 +202,11 @@ static void flag_cross_mounts(struct cs_observation *o, const struct cs_view_pod
     }
 }
 
-static bool owned_by_pod(const struct cs_view_claim *c, const struct cs_pod *p)
+bool cs_plan_claim_is_pods(const struct cs_view_claim *c, const struct cs_pod *p)
 {
     const struct cs_owner *owner = c->claim ? cs_meta_controller(&c->claim->meta) : NULL;
 
-    return owner && p && cs_streq(owner->uid, p->meta.uid);
+    return owner && p && c->claim->meta.deleted_ms == 0 && cs_streq(owner->uid, p->meta.uid);
 }
 
 static int by_text(const void *x, const void *y)
@@ -211,7 +225,7 @@ static const char **sort_listed(const struct cs_cloneset_spec *s)
     return listed;
 }
 
-static bool listed_for_delete(const struct cs_planner *pl, const char *name)
+bool cs_plan_listed_for_delete(const struct cs_planner *pl, const char *name)
 {
     return bsearch(&name, pl->listed, pl->o->set->spec.n_pods_to_delete, sizeof(name), by_text);
 }
@@ -229,8 +243,12 @@ static void link_claims(struct cs_planner *pl)
 
     if (o->n_claims > 1)
         qsort(o->claims, o->n_claims, sizeof(o->claims[0]), by_claim_id);
-    for (uint32_t i = 0; i < o->n_pods; i++)
+    for (uint32_t i = 0; i < o->n_claims; i++)
+        o->claims[i].planned = false;
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        flag_misnamed(o, &o->pods[i]);
         flag_cross_mounts(o, &o->pods[i]);
+    }
     for (uint32_t i = 0; i < o->n_pods; i++) {
         struct cs_view_pod *v = &o->pods[i];
 
@@ -239,9 +257,7 @@ static void link_claims(struct cs_planner *pl)
             continue;
         cs_plan_claims_of(o, v->id, &v->claim_at, &v->claim_n);
         for (uint32_t k = 0; k < v->claim_n; k++)
-            if (o->claims[v->claim_at + k].claim && o->claims[v->claim_at + k].claim->meta.deleted_ms == 0 &&
-                owned_by_pod(&o->claims[v->claim_at + k], v->pod))
-                v->claims_handed = true;
+            v->claims_handed = v->claims_handed || cs_plan_claim_is_pods(&o->claims[v->claim_at + k], v->pod);
     }
 }
 
@@ -281,7 +297,7 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
     v->scales_as_new =
         v->is_new || (pl->o->gates->preparing_update_as_update && p && p->state == CS_LC_PREPARING_UPDATE);
     v->marked = p && p->specified_delete && p->recreate_for;
-    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || listed_for_delete(pl, v->name);
+    v->specified = v->busy == CS_BUSY_DELETE || (p && p->specified_delete) || cs_plan_listed_for_delete(pl, v->name);
     v->pre_delete = p && p->state == CS_LC_PREPARING_DELETE;
     v->ready = p && cs_pod_available(p, 0, pl->o->now_ms);
     v->available = p && cs_pod_available(p, s->min_ready_s, pl->o->now_ms);
@@ -302,7 +318,7 @@ static void take_mark_back(struct cs_planner *pl, struct cs_view_pod *v)
         return;
     if (v->is_new == back && s->type != CS_UPDATE_INPLACE_ONLY)
         return;
-    v->specified = listed_for_delete(pl, v->name);
+    v->specified = cs_plan_listed_for_delete(pl, v->name);
     v->marked = false;
     if (v->busy == CS_IDLE) {
         cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = v->pod;
@@ -349,6 +365,28 @@ static bool excludes_preparing(const struct cs_cloneset *set)
     return cs_streq(cs_pairs_get(&set->meta.labels, CS_LABEL_EXCLUDE_PREPARING), "true");
 }
 
+bool cs_texts_have(const char **sorted, uint32_t n, const char *text)
+{
+    return n > 0 && bsearch(&text, sorted, n, sizeof(sorted[0]), by_text) != NULL;
+}
+
+static void collect_pod_ids(struct cs_planner *pl)
+{
+    const struct cs_observation *o = pl->o;
+
+    pl->pod_ids = cs_new_array(const char *, o->n_pods + 1);
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        if (o->pods[i].id)
+            pl->pod_ids[pl->n_pod_ids++] = o->pods[i].id;
+    if (pl->n_pod_ids > 1)
+        qsort(pl->pod_ids, pl->n_pod_ids, sizeof(pl->pod_ids[0]), by_text);
+}
+
+bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id)
+{
+    return cs_texts_have(pl->pod_ids, pl->n_pod_ids, id);
+}
+
 void cs_plan_classify(struct cs_planner *pl)
 {
     struct cs_observation *o = pl->o;
@@ -356,11 +394,13 @@ void cs_plan_classify(struct cs_planner *pl)
     if (o->n_pods > 1)
         qsort(o->pods, o->n_pods, sizeof(o->pods[0]), by_pod_name);
     link_claims(pl);
+    collect_pod_ids(pl);
     for (uint32_t i = 0; i < o->n_pods; i++) {
         classify_pod(pl, &o->pods[i]);
     }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
-    pl->limits.partition_rollback = o->gates->partition_rollback;
+    /* U-09: what cannot be made is not gone back to. */
+    pl->limits.partition_rollback = o->gates->partition_rollback && !pl->old_lacks;
     pl->limits.exclude_preparing = excludes_preparing(o->set);
     count_all(pl);
     for (uint32_t i = 0; i < o->n_pods; i++)
@@ -468,8 +508,7 @@ static bool selector_usable(struct cs_planner *pl)
     else if (!cs_selector_matches(&set->spec.selector, &set->template_labels))
         wrong = "spec.selector does not match spec.template.metadata.labels";
     if (wrong)
-        cs_plan_note(
-            pl, true, "InvalidSpec", wrong, "%s: nothing is done for this CloneSet until that is mended", wrong);
+        cs_plan_refused(pl, wrong);
     return !wrong;
 }
 
@@ -500,11 +539,13 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
         return;
     if (!cs_plan_revisions(&pl))
         return;
+    cs_plan_claim_templates(&pl);
     cs_plan_classify(&pl);
     cs_plan_finished(&pl);
     cs_plan_scale(&pl);
     note_no_budget(&pl);
     cs_plan_update(&pl);
+    cs_plan_claims(&pl);
     cs_plan_refresh(&pl);
     cs_plan_strike(&pl);
     cs_plan_note_unhooked(&pl);
@@ -512,7 +553,9 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
     cs_plan_status(&pl);
     if (pl.need_fresh)
         (void)cs_plan_add(&pl, CS_ACT_READ_SET, "before deleting anything");
+    cs_plan_conditions(&pl);
     order_actions(ret);
+    free(pl.pod_ids);
 }
 
 void cs_plan_done(struct cs_plan *p)

@@ -13,6 +13,14 @@
 #include "common/cloneset/gates.h"
 #include "common/cloneset/names.h"
 #include "common/cloneset/template.h"
+#include "controller/plan/status_plan.h"
+
+/* Claim templates, borrowed: the live ones, or those that a revision recorded (U-09). */
+struct cs_vcts {
+    const char *raw; /* a JSON array */
+    const char *const *names;
+    uint32_t n;
+};
 
 /* A request under way on an object. */
 enum cs_busy { CS_IDLE, CS_BUSY_CREATE, CS_BUSY_PATCH, CS_BUSY_DELETE, CS_BUSY_READ };
@@ -24,7 +32,7 @@ struct cs_view_pod {
     const char *id;
     const char *revision; /* label, or of the create under way; NULL when the Pod has none */
     enum cs_busy busy;
-    bool node_lost; /* its Node is NotReady or gone (D1) */
+    bool node_lost; /* not Ready or Terminating, and its Node is NotReady or gone (D1) */
     const struct cs_node
         *node; /* its Node when the template has topologySpreadConstraints; NULL: unknown or not asked */
     /* Filled by the planner: */
@@ -42,6 +50,10 @@ struct cs_view_claim {
     const char *id;
     enum cs_busy busy;
     bool foreign; /* exists under a name of ours but is not ours (D4): left alone */
+    bool made; /* made by us for a Pod to come; no Pod of its id was seen since */
+    bool pod_absent; /* a read just sent, after this version of it was seen, found no Pod of its id (D5d, D6) */
+    const char *refused; /* the request that the server would not let it grow to; NULL: none */
+    bool planned; /* filled by the planner: this pass writes it */
 };
 
 struct cs_view_revision {
@@ -62,11 +74,13 @@ struct cs_observation {
     const struct cs_jtree *norm; /* normal form of the live template */
     uint64_t digest;
     bool revision_busy; /* a write of a revision is under way */
-    const char *const *absent; /* ids of which the server said that no Pod has them (D6), sorted */
+    const char **absent; /* ids of which the server said that no Pod has them (D6), sorted */
     uint32_t n_absent;
+    int64_t reap_from_ms; /* before that a create of somebody who decided earlier may land: no free claim is deleted */
     bool set_fresh; /* the set was just read from the server and uid and generation are those above (D2) */
     bool set_busy; /* a write of the set (not status) is under way */
     const struct cs_gates *gates; /* never NULL */
+    struct cs_trouble trouble;
     int64_t now_ms; /* wall */
 };
 
@@ -108,6 +122,8 @@ struct cs_action {
     const struct cs_revision *revision; /* of the Pod to create, target of an update, revision to write */
     const struct cs_revision *from; /* in place: the revision the Pod carries */
     const char *vct; /* CREATE_CLAIM: claim template's name */
+    struct cs_vcts vcts; /* CREATE_CLAIM, CREATE_POD: what it is made from */
+    const char *request; /* EXPAND_CLAIM: the storage to ask for */
     char name[CS_NAME_SIZE]; /* CREATE_*, CONFIRM_ABSENT: the object's name */
     char id[CS_ID_SIZE];
     bool gate_true; /* REFRESH: write the condition True */
@@ -120,28 +136,13 @@ struct cs_action {
     const char *why; /* static text: the reason, for logs */
 };
 
-/* What the status should say (spec §7.1); the writer compares with what is stored. */
-struct cs_status_plan {
-    int32_t replicas, ready, available, updated, updated_ready, updated_available, expected_updated, terminating;
-    const char *update_revision, *current_revision; /* borrowed */
-};
-
-/* Something to tell the user once, by event. */
-struct cs_note {
-    bool warning;
-    const char *reason; /* static */
-    char message[256];
-    /* Notes with the same key are told once until the key changes or disappears. */
-    uint64_t key;
-};
-
 struct cs_plan {
     struct cs_action *actions;
     uint32_t n, cap;
     struct cs_note *notes;
     uint32_t n_notes, cap_notes;
     struct cs_status_plan status;
-    bool have_status; /* false until revisions are established */
+    bool have_status; /* false until revisions are established, unless the selector is unusable */
     int64_t requeue_at_ms; /* wall; 0: none */
     char failed_update[256]; /* condition FailedUpdate message of this pass, "" none */
 };

@@ -107,7 +107,7 @@ void cs_plan_status(struct cs_planner *pl)
         else if (v->pod && cs_pod_terminating(v->pod))
             st->terminating++;
     }
-    st->expected_updated = pl->limits.partition_unreadable ? 0 : pl->limits.n - pl->limits.partition;
+    st->expected_updated = pl->limits.bad_partition ? 0 : pl->limits.n - pl->limits.partition; /* spec §7.1 */
     st->update_revision = pl->update->rev->meta.name;
     /* Spec §7.2: readiness is not asked for. */
     st->current_revision =

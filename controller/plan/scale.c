@@ -9,8 +9,7 @@
 #include "common/base/alloc.h"
 #include "controller/plan/lifecycle.h"
 
-/* Claims that stand between the Pod and its deletion; hands over those that can be (D3). */
-static bool hand_over_claims(struct cs_planner *pl, const struct cs_view_pod *v)
+bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const char *why)
 {
     bool pending = false;
 
@@ -18,20 +17,52 @@ static bool hand_over_claims(struct cs_planner *pl, const struct cs_view_pod *v)
         struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
         struct cs_action *a;
 
-        if (c->busy != CS_IDLE) {
+        if (c->busy != CS_IDLE || c->planned) {
             pending = true;
             continue;
         }
         if (!cs_plan_claim_is_sets(pl, c))
             continue;
         pending = true;
-        a = cs_plan_add_destructive(pl, CS_ACT_HAND_OVER, "its Pod is about to be deleted");
+        a = cs_plan_add_destructive(pl, CS_ACT_HAND_OVER, why);
         if (a) {
             a->claim = c->claim;
             a->pod = v->pod;
+            c->planned = true;
         }
     }
     return pending;
+}
+
+bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const char *why)
+{
+    bool pending = false;
+
+    for (uint32_t k = 0; k < v->claim_n; k++) {
+        struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
+        struct cs_action *a;
+
+        if (c->busy != CS_IDLE || c->planned) {
+            pending = true; /* it may just be on its way to the Pod */
+            continue;
+        }
+        if (c->foreign || !cs_plan_claim_is_pods(c, v->pod))
+            continue;
+        pending = true;
+        a = cs_plan_add(pl, CS_ACT_HAND_BACK, why);
+        a->claim = c->claim;
+        a->pod = v->pod;
+        c->planned = true;
+    }
+    return pending;
+}
+
+/* Claims that stand between the Pod and its deletion, on their way to where they belong. */
+static bool claims_pending(struct cs_planner *pl, const struct cs_view_pod *v)
+{
+    if (v->pod->keep_claims)
+        return cs_plan_hand_back(pl, v, "its Pod is labelled to leave its claims behind");
+    return cs_plan_hand_over(pl, v, "its Pod is about to be deleted");
 }
 
 void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char *why)
@@ -44,11 +75,16 @@ void cs_plan_delete_pod(struct cs_planner *pl, struct cs_view_pod *v, const char
     }
     v->chosen = v->doomed = true;
     pl->scaled = true;
-    if (v->busy != CS_IDLE || !v->pod || hand_over_claims(pl, v))
+    if (v->busy != CS_IDLE || !v->pod || claims_pending(pl, v))
         return;
     a = cs_plan_add_destructive(pl, CS_ACT_DELETE_POD, why);
     if (a)
         a->pod = v->pod;
+}
+
+bool cs_plan_claims_outlast(const struct cs_view_pod *v)
+{
+    return v->pod->keep_claims || (!cs_pod_terminating(v->pod) && !v->specified);
 }
 
 void cs_plan_finished(struct cs_planner *pl)
@@ -62,6 +98,10 @@ void cs_plan_finished(struct cs_planner *pl)
         if (!cs_meta_has_owner_uid(&v->pod->meta, pl->o->set->meta.uid))
             continue; /* its name is one of ours, it is not */
         if (!pl->has_claims && v->claim_n == 0)
+            continue;
+        if (pl->o->set->spec.disable_pvc_reuse)
+            continue; /* nobody waits for its id: it stays (spec §4.7), and its claims with it */
+        if (cs_plan_claims_outlast(v) && cs_plan_hand_back(pl, v, "its Pod has finished and they outlast it"))
             continue;
         /* The claims stay the set's: the next Pod takes id and claims over (D1). */
         a = cs_plan_add_destructive(pl, CS_ACT_DELETE_POD, "it has finished and holds id and claims");
@@ -174,17 +214,7 @@ static void hand_back(struct cs_planner *pl)
 
         if (!v->ours || !v->claims_handed || v->specified || v->pre_delete || v->doomed || v->busy == CS_BUSY_DELETE)
             continue;
-        for (uint32_t k = 0; k < v->claim_n; k++) {
-            struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
-            struct cs_action *a;
-
-            if (!c->claim || c->busy != CS_IDLE || c->foreign || c->claim->meta.deleted_ms != 0 ||
-                cs_plan_claim_is_sets(pl, c))
-                continue;
-            a = cs_plan_add(pl, CS_ACT_HAND_BACK, "its Pod stays");
-            a->claim = c->claim;
-            a->pod = v->pod;
-        }
+        (void)cs_plan_hand_back(pl, v, "its Pod stays");
     }
 }
 

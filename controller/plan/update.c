@@ -64,6 +64,17 @@ static void note_blocker(struct updater *u, const struct cs_template_diff *d)
             "revision %s cannot be reached in place: the revision that a Pod carries no longer exists", name);
 }
 
+/* Spec §6.5, and which path it is (users.md U-34). */
+static void refuse_recreation(struct updater *u, const struct cs_view_pod *v, const struct cs_template_diff *d)
+{
+    const struct cs_change *b = d ? cs_template_diff_blocker(d) : NULL;
+
+    (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
+        "find Pod %s update strategy is InPlaceOnly but can not update in-place", v->name);
+    (void)snprintf(u->pl->not_in_place, sizeof(u->pl->not_in_place), "%s", b ? b->path : "its revision is gone");
+    u->stop = true;
+}
+
 /* The next single step of an in-place update; the Pod is idle. Spec §6.6 A, B, C; §6.7. */
 static void inplace_step(struct updater *u, struct cs_view_pod *v, const struct cs_view_revision *from)
 {
@@ -124,9 +135,7 @@ static void update_inplace(struct updater *u, struct cs_view_pod *v)
 
     if (!d || !d->in_place) {
         if (s->type == CS_UPDATE_INPLACE_ONLY) {
-            (void)snprintf(u->pl->p->failed_update, sizeof(u->pl->p->failed_update),
-                "find Pod %s update strategy is InPlaceOnly but can not update in-place", v->name);
-            u->stop = true;
+            refuse_recreation(u, v, d);
             return;
         }
         note_blocker(u, d);

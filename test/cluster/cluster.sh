@@ -112,8 +112,9 @@ status() {
 
 print_env() {
 	load_state || die "no cluster in $DIR"
+	# kubectl remembers what a server serves by its port, which the next cluster may have.
 	cat <<EOF
-export KUBECONFIG='$DIR/admin.kubeconfig'
+export KUBECONFIG='$DIR/admin.kubeconfig' KUBECACHEDIR='$DIR/kubectl-cache'
 export PATH='$BIN':"\$PATH"
 export CLUSTER_DIR='$DIR' CLUSTER_NAME='$NAME' CLUSTER_URL='https://127.0.0.1:$PORT'
 export CLUSTER_HOSTIP='$HOSTIP' CLUSTER_REGISTRY='$DIR/registry' CLUSTER_AUDIT_LOG='$DIR/audit.log'

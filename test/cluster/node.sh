@@ -192,6 +192,7 @@ imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 enforceNodeAllocatable: []
 maxPods: 200
+nodeLeaseDurationSeconds: 16
 serializeImagePulls: false
 registryPullQPS: 0
 eventRecordQPS: 0

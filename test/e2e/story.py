@@ -636,6 +636,56 @@ class Story:
         self.proves("installed again, the same UIDs; and the controller goes on: the third Pod is there")
         self.kubectl("delete", "clone", "keep")
 
+    @line("a node dies: a fresh id, and the old data come back (D1)")
+    def node_dies(self):
+        """The kubelet is killed with the Pod's containers; what else is on the node, our programs for one, runs on."""
+        if self.demo:
+            raise Skip("it takes a minute; make test-e2e ONLY='node dies'")
+        if not isinstance(self.cluster, kube.Cluster):
+            raise Skip("the node of a cluster that is not ours is left alone")
+        dead = kube.Set(self.api, "dead")
+        self.apply(cloneset("dead", 2))
+        dead.wait_settled(2)
+        before, claims = uids(dead.pods()), uids(dead.claims())
+        name = sorted(before)[0]
+        claim, text = f"data-vol-{name}", f"written into {name}"
+        self.kubectl("exec", name, "--", "sh", "-c", f"echo '{text}' > /usr/share/nginx/html/index.html")
+        self.cluster.component("kill", "kubelet1")
+        try:
+            self.kill_containers(dead.pod(name))
+            begin = time.monotonic()
+            self.kubectl("delete", "pod", name, "--wait=false", "--grace-period=1")
+            fresh = wait_until("a Pod with a fresh id", lambda: set(uids(dead.pods())) - set(before), 75).pop()
+            took = time.monotonic() - begin
+            check(29 <= took, f"already {took:.1f} s after the deletion: deletionTimestamp + 30 s have not passed")
+            node = self.api.get("/api/v1/nodes/node1")
+            check(condition(node, "Ready") != "True", "the node is not seen to be dead")
+            check(dead.pod(name)["metadata"].get("deletionTimestamp"), f"{name} is not Terminating")
+            check(claims.items() <= uids(dead.claims()).items(), "an old claim is gone")
+            wait_until("an event says so", lambda: any(name in event["message"] for event in dead.events()
+                                                       if event["reason"] == "NodeLost"), 10)
+            self.kubectl("get", "clone,pods,pvc", "-l", dead.selector)
+            self.proves(f"{fresh} {took:.0f} s after the deletion, waiting for a node; {claim} is still there")
+        finally:
+            self.cluster.component("start", "kubelet1")
+        wait_until(f"{name} is gone", lambda: not dead.pod(name), 60)
+        dead.wait_settled(2, timeout=60)
+        check(fresh in uids(dead.pods()), f"{fresh} was replaced once more")
+        check(claims.items() <= uids(dead.claims()).items(), "an old claim is gone")
+        self.kubectl("scale", "clone/dead", "--replicas=3")
+        dead.wait_settled(3, timeout=60)
+        check(dead.pod(name) and dead.pod(name)["metadata"]["uid"] != before[name], f"{name} did not come back")
+        check_equal(dead.claim(claim)["metadata"]["uid"], claims[claim], "UID of its claim")
+        shown = self.kubectl("exec", name, "--", "cat", "/usr/share/nginx/html/index.html").out.strip()
+        check_equal(shown, text, "the file in the claim")
+        self.proves("the node is back: the next Pod took the old id with its claim, and the file is in it")
+        self.kubectl("delete", "clone", "dead")
+
+    def kill_containers(self, pod):
+        for status in pod["status"]["containerStatuses"]:
+            task = status["containerID"].split("//")[1]
+            self.cluster.run_in_node(1, "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", task)
+
     @line("our Pods have not crashed")
     def no_crash(self):
         product.no_restarts(self.api)
@@ -717,8 +767,8 @@ def choose_cluster(args):
                 "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clonesets.apps.kruise.io"):
             raise SystemExit("this cluster has the CRD clonesets.apps.kruise.io: it is not touched (D22)")
         return cluster
-    # The autoscaler looks every 15 s otherwise.
-    env = {"KCM_EXTRA": "--horizontal-pod-autoscaler-sync-period=2s"}
+    # The autoscaler looks every 15 s otherwise, and a dead node is seen after 50 s.
+    env = {"KCM_EXTRA": "--horizontal-pod-autoscaler-sync-period=2s --node-monitor-grace-period=20s --node-monitor-period=2s"}
     return kube.Cluster("e2e", node=True, keep="demo" if args.keep else None, env=env)
 
 

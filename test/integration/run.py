@@ -17,17 +17,19 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 # pylint: disable=wrong-import-position
 import admission  # noqa: E402
 import certificates  # noqa: E402
+import claims  # noqa: E402
 import controller  # noqa: E402
 import faulty  # noqa: E402
 import kube  # noqa: E402
 import lifecycle  # noqa: E402
 import product  # noqa: E402
+import status  # noqa: E402
 import takeover  # noqa: E402
 from bed import Bed  # noqa: E402
 from harness import Suite, check, end_on_signals, progress  # noqa: E402
 
 # Faults at every request take minutes and a quiet machine: FAULTS=1, not yet a part of `make test`.
-GROUPS = [admission, certificates, controller, lifecycle, takeover] + ([faulty] if os.environ.get("FAULTS") else [])
+GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover] + ([faulty] if os.environ.get("FAULTS") else [])
 
 
 def rights(bed):

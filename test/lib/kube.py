@@ -100,6 +100,9 @@ class Cluster:
         """verb: stop, kill, start or pid."""
         return self._script(verb, name, quiet=True)
 
+    def run_in_node(self, index, *command):
+        return self._script("node-exec", str(index), *command, quiet=True)
+
     @property
     def registry(self):
         return self.vars.get("CLUSTER_REGISTRY")

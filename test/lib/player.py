@@ -28,11 +28,13 @@ def image_id(image):
 
 
 class Player:
-    """delay: seconds that every step of a container takes. hold(pod) true: this Pod is left alone for now."""
+    """delay: seconds that every step of a container takes. hold(pod) true: this Pod is left alone for now.
+    broken[image]: why containers with that image wait ("ImagePullBackOff"); once it is taken out they start."""
 
     def __init__(self, api, node="player", delay=0.05):
         self.api, self.node, self.delay = api, node, delay
         self.hold = lambda pod: False
+        self.broken = {}
         self.beating = True
         self.stopping = threading.Event()
         self.wake = threading.Condition()
@@ -166,8 +168,15 @@ class Player:
         containers = []
         for container in pod["spec"]["containers"]:
             was = had.get(container["name"])
-            if was and was["image"] == container["image"]:
+            why = self.broken.get(container["image"])
+            if was and was["image"] == container["image"] and was["state"].get("waiting", {}).get("reason") == why:
                 containers.append(was)
+                continue
+            if why:
+                containers.append({
+                    "name": container["name"], "image": container["image"], "imageID": "", "ready": False, "started": False,
+                    "restartCount": was["restartCount"] if was else 0, "state": {"waiting": {"reason": why}},
+                })
                 continue
             containers.append({
                 "name": container["name"], "image": container["image"], "imageID": image_id(container["image"]),
@@ -175,14 +184,16 @@ class Player:
                 "restartCount": was["restartCount"] + 1 if was else 0, "state": {"running": {"startedAt": started}},
             })
         gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates", [])]
-        ready = "True" if all(kube.condition(pod, gate) == "True" for gate in gates) else "False"
+        run = all(container["ready"] for container in containers)
+        ready = "True" if run and all(kube.condition(pod, gate) == "True" for gate in gates) else "False"
+        phase = "Running" if run or old.get("phase") == "Running" else "Pending"
         changes = []
-        for kind, value in (("Initialized", "True"), ("ContainersReady", "True"), ("Ready", ready)):
+        for kind, value in (("Initialized", "True"), ("ContainersReady", str(run)), ("Ready", ready)):
             if kube.condition(pod, kind) != value:
                 changes.append({"type": kind, "status": value, "lastTransitionTime": started})
-        same = old.get("phase") == "Running" and containers == old.get("containerStatuses")
+        same = old.get("phase") == phase and containers == old.get("containerStatuses")
         if same and not changes:
             return None
         address = old.get("podIP") or "10.255.%d.%d" % tuple(hashlib.sha256(pod["metadata"]["uid"].encode()).digest()[:2])
-        return {"phase": "Running", "conditions": changes, "containerStatuses": containers, "podIP": address,
+        return {"phase": phase, "conditions": changes, "containerStatuses": containers, "podIP": address,
                 "podIPs": [{"ip": address}], "startTime": old.get("startTime") or started}

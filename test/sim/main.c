@@ -32,6 +32,19 @@ static const struct sim_scenario scenarios[] = {
         .scales = true,
         .deletes = true,
         .recreates = true},
+    {.name = "whose claims go and whose stay, without faults",
+        .claims = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true,
+        .minds_claims = true},
+    {.name = "whose claims go and whose stay, with faults and crashes",
+        .faults = true,
+        .claims = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true,
+        .minds_claims = true},
     {.name = "InPlaceOnly never recreates", .faults = true, .in_place_only = true, .scales = true, .deletes = true},
     {.name = "hooks hold what they hold, within maxUnavailable",
         .hooks = true,
@@ -53,6 +66,7 @@ static const uint64_t regressions[] = {
     738, 792, /* a gate on its way to False was not counted when the user rolled back at that moment */
     831, 2970, /* taken back before the kubelet acted, an in-place update waited for ever for a new container */
     4045, 5157, 5173, /* a create in doubt was refused when sent again, and another name was taken as well */
+    1812, /* a Pod was made under a name that podsToDelete still had, and went with the claims it had taken over */
     3311, /* a create in doubt was sent again though its Pod had come, gone and been replaced */
 };
 

@@ -25,6 +25,7 @@ struct sim_scenario {
     bool recreates; /* the user edits what cannot change in place, and the strategy's type */
     bool in_place_only;
     bool hooks; /* the set has lifecycle hooks, and somebody who answers them */
+    bool minds_claims; /* the user edits claim templates, disablePVCReuse and the label that keeps claims */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
@@ -78,6 +79,7 @@ void sim_net_done(struct sim *s);
 
 /* sim_actors.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);
+void sim_claim_created(struct sim *s, struct sim_obj *claim);
 void sim_gc_soon(struct sim *s);
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_act(struct sim *s); /* one thing */
@@ -94,7 +96,7 @@ const char *sim_hooks_pending(const struct sim_obj *pod); /* NULL: nothing */
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
-void sim_check_delete(struct sim *s, enum sim_actor who, const struct sim_obj *o);
+void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
 bool sim_converged(struct sim *s, char *ret_why, size_t size);

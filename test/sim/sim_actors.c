@@ -373,6 +373,73 @@ static void mark_pod(struct sim *s)
     (void)sim_commit(s, SIM_USER, o, t);
 }
 
+/* Every claim has one of two requests, with and without the wish that existing ones follow. */
+static void edit_size(struct sim *s, struct cs_jtree *set)
+{
+    struct cs_jtree *list = sim_get(set, "spec/volumeClaimTemplates");
+
+    for (struct cs_jtree *v = cs_jtree_first(list); v; v = cs_jtree_next(v))
+        cs_jtree_set(
+            sim_need(v, "spec/resources/requests"), "storage", cs_jtree_new_str(sim_chance(s, 500) ? "1Gi" : "2Gi"));
+    cs_jtree_set(sim_need(set, "metadata/annotations"), CS_ANNO_EXPAND_CLAIMS,
+        cs_jtree_new_str(sim_chance(s, 700) ? "true" : "false"));
+}
+
+/* A second claim template, with its mount, comes or goes (U-09). */
+static void edit_claim_templates(struct sim *s, struct cs_jtree *set)
+{
+    struct cs_jtree *list = sim_get(set, "spec/volumeClaimTemplates");
+    struct cs_jtree *mount;
+
+    if (sim_chance(s, 600)) /* with Pods to be made at the old revision */
+        cs_jtree_set(sim_need(set, "spec/updateStrategy"), "partition", cs_jtree_new_i64(sim_between(s, 2, 5)));
+    if (cs_jtree_count(list) > 1) {
+        cs_jtree_remove(list, cs_jtree_index(list, 1));
+        cs_jtree_del(container(set, 0), "volumeMounts");
+        return;
+    }
+    cs_jtree_append(
+        list, sim_parse("{\"metadata\":{\"name\":\"logs\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":"
+                        "\"1Gi\"}}}}"));
+    mount = cs_jtree_append(cs_jtree_set(container(set, 0), "volumeMounts", cs_jtree_new_arr()), cs_jtree_new_obj());
+    cs_jtree_set(mount, "name", cs_jtree_new_str("logs"));
+    cs_jtree_set(mount, "mountPath", cs_jtree_new_str("/logs"));
+}
+
+static void keep_pod(struct sim *s)
+{
+    struct sim_obj *o = any_pod(s);
+    struct cs_jtree *t = o ? cs_jtree_dup(o->t) : NULL;
+
+    if (!o)
+        return;
+    if (sim_label(t, CS_LABEL_KEEP_CLAIMS))
+        cs_jtree_del(sim_need(t, "metadata/labels"), CS_LABEL_KEEP_CLAIMS);
+    else
+        cs_jtree_set(sim_need(t, "metadata/labels"), CS_LABEL_KEEP_CLAIMS, cs_jtree_new_str(""));
+    (void)sim_commit(s, SIM_USER, o, t);
+}
+
+/* What a user does about claims. True: it was an edit of the set. */
+static bool mind_claims(struct sim *s, struct cs_jtree *set)
+{
+    switch (sim_below(s, 6)) {
+    case 0:
+    case 1:
+        cs_jtree_set(sim_need(set, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(sim_chance(s, 500)));
+        return true;
+    case 2:
+        edit_size(s, set);
+        return true;
+    case 3:
+        edit_claim_templates(s, set);
+        return true;
+    default:
+        keep_pod(s);
+        return false;
+    }
+}
+
 static void take_back(struct sim *s, uint64_t arg)
 {
     struct sim_obj *set = the_set(s);
@@ -393,9 +460,12 @@ void sim_user_act(struct sim *s)
     cs_autojtree *t = cs_jtree_dup(set->t);
     uint64_t dice = sim_below(s, 100);
 
-    if (sc->hooks && sim_chance(s, 150))
+    if (sc->hooks && sim_chance(s, 150)) {
         sim_hooks_edit(s, t);
-    else if (dice < 30)
+    } else if (sc->minds_claims && sim_chance(s, 350)) {
+        if (!mind_claims(s, t))
+            return;
+    } else if (dice < 30)
         edit_image(s, t);
     else if (dice < 40)
         edit_label(s, t);
@@ -431,6 +501,23 @@ static const char first_claims[] =
     "[{\"metadata\":{\"name\":\"data\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":"
     "{\"storage\":\"1Gi\"}}}}]";
 
+static void bind_claim(struct sim *s, uint64_t serial)
+{
+    struct sim_obj *o = sim_by_serial(s, serial);
+    struct cs_jtree *t = o ? cs_jtree_dup(o->t) : NULL;
+
+    if (!o)
+        return;
+    cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Bound"));
+    (void)sim_commit(s, SIM_KUBELET, o, t);
+}
+
+void sim_claim_created(struct sim *s, struct sim_obj *claim)
+{
+    if (s->sc->minds_claims)
+        sim_later(s, sim_between(s, 20, 3000), bind_claim, claim->serial);
+}
+
 void sim_user_begin(struct sim *s)
 {
     struct cs_jtree *t;
@@ -449,6 +536,8 @@ void sim_user_begin(struct sim *s)
         cs_jtree_set(cs_jtree_get(t, "spec"), "volumeClaimTemplates", sim_parse(first_claims));
     if (s->sc->hooks)
         sim_hooks_begin(s, t);
+    if (s->sc->minds_claims && sim_chance(s, 500))
+        cs_jtree_set(sim_need(t, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(true));
     if (s->sc->in_place_only)
         cs_jtree_set(sim_need(t, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
     else if (s->sc->recreates && sim_chance(s, 300))

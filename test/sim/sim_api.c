@@ -10,6 +10,7 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
+#include "common/cloneset/template.h"
 #include "common/json/json_writer.h"
 #include "test/sim/sim.h"
 
@@ -138,6 +139,8 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
     sim_check_state(s);
     if (k == CS_K_POD)
         sim_pod_changed(s, o);
+    if (k == CS_K_CLAIM)
+        sim_claim_created(s, o);
     return o;
 }
 
@@ -277,6 +280,28 @@ static bool only_images_differ(const struct cs_jtree *a, const struct cs_jtree *
     return cs_jtree_equal(x, y);
 }
 
+/* Claims: only their request may grow, when they are bound and their StorageClass allows it; every third one's does not. */
+static bool may_become(struct sim *s, const struct sim_obj *o, const struct cs_jtree *t, struct sim_answer *ret)
+{
+    static const char path[] = "spec/resources/requests/storage";
+    const char *was = sim_str(o->t, path);
+    const char *is = sim_str(t, path);
+    int sign = 0;
+
+    if (cs_jtree_equal(cs_jtree_get(o->t, "spec"), cs_jtree_get(t, "spec")))
+        return true;
+    if (!was || !is || !cs_quantity_cmp(cs_str(is), cs_str(was), &sign) || sign <= 0)
+        sim_fail(s, "claim %s is to shrink from %s to %s", o->name, was ? was : "?", is ? is : "?");
+    if (!cs_streq(sim_str(o->t, "status/phase"), "Bound"))
+        sim_api_error(
+            ret, 422, "Invalid", "spec is immutable after creation except resources.requests for bound claims");
+    else if (o->serial % 3 == 0)
+        sim_api_error(ret, 403, "Forbidden", "the storageclass that provisions the pvc must support resize");
+    else
+        return true;
+    return false;
+}
+
 static bool patched(const struct sim_req *q, const struct sim_obj *o, struct cs_jtree *t, struct sim_answer *ret)
 {
     cs_autojtree *patch = sim_parse(q->body);
@@ -312,7 +337,7 @@ static void handle_patch(struct sim *s, const struct sim_req *q, struct sim_obj 
         return;
     if (status)
         put_back(t, o->t, "spec");
-    else if (o->kind == CS_K_SET || o->kind == CS_K_POD)
+    else if (o->kind == CS_K_SET || o->kind == CS_K_POD || o->kind == CS_K_CLAIM)
         put_back(t, o->t, "status");
     if (status && o->kind == CS_K_SET)
         put_back(t, o->t, "metadata");
@@ -320,6 +345,8 @@ static void handle_patch(struct sim *s, const struct sim_req *q, struct sim_obj 
         sim_api_error(ret, 422, "Invalid", "spec: Forbidden: pod updates may not change fields other than images");
         return;
     }
+    if (o->kind == CS_K_CLAIM && !may_become(s, o, t, ret))
+        return;
     (void)sim_commit(s, SIM_CONTROLLER, o, cs_take(t));
     o = sim_by_serial(s, serial);
     if (o)

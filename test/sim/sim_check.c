@@ -8,9 +8,11 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
+#include "common/cloneset/template.h"
 #include "test/sim/sim.h"
 
 #define CALM_WINDOW_MS 6000 /* between what a decision was made on and its effect, without faults */
+#define FRESH_WINDOW_MS 7000 /* D2: the set was read at most so long before a destructive request, whatever fails */
 #define FAULT_WINDOW_MS 400000 /* … with them: a frozen watch, a create that is sent again and again */
 
 bool sim_pod_active(const struct cs_jtree *pod)
@@ -54,6 +56,20 @@ static int64_t most_allowed(struct sim *s, bool surge_only)
             most = n;
     }
     return most;
+}
+
+/* D2: disablePVCReuse was on when the set was read for the request that is being done. */
+static bool reuse_was_off(const struct sim *s)
+{
+    int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
+
+    for (size_t i = 0; i < s->n_limits; i++) {
+        int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
+
+        if (s->limits[i].reuse_off && until >= sent - FRESH_WINDOW_MS && s->limits[i].from_ms <= sent)
+            return true;
+    }
+    return false;
 }
 
 static bool always_in_place_only(struct sim *s)
@@ -104,6 +120,23 @@ static const char *claim_of(const struct cs_jtree *volume)
     return sim_str(volume, "persistentVolumeClaim/claimName");
 }
 
+/* U-09: whatever a container mounts is there. */
+static void check_mounts(struct sim *s, const struct sim_obj *o)
+{
+    for (struct cs_jtree *c = cs_jtree_first(sim_get(o->t, "spec/containers")); c; c = cs_jtree_next(c)) {
+        struct cs_jtree *m = cs_jtree_get(c, "volumeMounts");
+
+        for (m = cs_jtree_is(m, CS_J_ARRAY) ? cs_jtree_first(m) : NULL; m; m = cs_jtree_next(m)) {
+            bool found = false;
+
+            for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v))
+                found = found || cs_streq(sim_str(v, "name"), sim_str(m, "name"));
+            if (!found)
+                sim_fail(s, "Pod %s mounts %s, which it does not have", o->name, sim_str(m, "name"));
+        }
+    }
+}
+
 static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
 {
     const char *uid = the_set(s) ? the_set(s)->uid : "";
@@ -134,6 +167,7 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
         return;
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
+    check_mounts(s, o);
     check_new_claims(s, o, late);
     if (!s->orphan_creates && active_pods(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)active_pods(s),
@@ -206,13 +240,59 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
 }
 
-void sim_check_delete(struct sim *s, enum sim_actor who, const struct sim_obj *o)
+/* U-12: the claims of a Pod that is labelled so are the set's when it goes. */
+static void check_kept(struct sim *s, const struct sim_obj *o)
+{
+    const char *uid = the_set(s) ? the_set(s)->uid : "";
+
+    if (o->kept_ms == 0 || o->kept_ms > window_begin(s))
+        return;
+    for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
+        const struct sim_obj *c = claim_of(v) ? sim_find(s, CS_K_CLAIM, claim_of(v)) : NULL;
+
+        if (c && !sim_str(c->t, "metadata/deletionTimestamp") && !sim_owned_by(c->t, uid))
+            sim_fail(s, "Pod %s is deleted and its kept claim %s goes along", o->name, c->name);
+    }
+}
+
+/* A create of such a Pod was sent, by this controller or by one that is no more, and has not arrived. */
+static bool pod_is_coming(const struct sim *s, const char *id)
+{
+    cs_autofree char *name = cs_xasprintf("\"name\":\"%s-%s\"", SIM_SET, id);
+
+    for (const struct sim_req *q = s->reqs; q; q = q->next)
+        if (q->effect_due && q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD) && strstr(q->body, name))
+            return true;
+    return false;
+}
+
+/* Spec §4.6 clean-up: nothing else deletes a claim. */
+static void check_claim_delete(struct sim *s, struct sim_obj *o)
+{
+    const char *id = sim_label(o->t, CS_LABEL_INSTANCE_ID);
+
+    o->doomed = true;
+    if (!reuse_was_off(s))
+        sim_fail(s, "claim %s is deleted though claims are taken over", o->name);
+    if (!the_set(s) || !sim_owned_by(o->t, the_set(s)->uid) || !id)
+        sim_fail(s, "claim %s is deleted, but it is not the set's", o->name);
+    if (id && pod_is_coming(s, id))
+        sim_fail(s, "claim %s is deleted while its Pod is on its way to the server", o->name);
+    for (const struct sim_obj *p = s->objs; p; p = p->next)
+        if (p->kind == CS_K_POD && cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id))
+            sim_fail(s, "claim %s is deleted under Pod %s", o->name, p->name);
+}
+
+void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
 {
     const char *phase = sim_str(o->t, "status/phase");
     bool finished = cs_streq(phase, "Failed") || cs_streq(phase, "Succeeded");
 
+    if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
+        check_claim_delete(s, o);
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
+    check_kept(s, o);
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
@@ -247,6 +327,10 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
     p = pod_owner(s, after, &pod);
     if (!pod || before_pod)
         return;
+    if (p && p->kept_ms != 0 && p->kept_ms <= window_begin(s))
+        sim_fail(s, "claim %s is handed over to Pod %s, which is labelled to leave it behind", o->name, pod);
+    if (p && !sim_pod_active(p->t) && reuse_was_off(s))
+        return; /* spec §4.6 clean-up */
     if (!s->sc->scales && !s->sc->recreates)
         sim_fail(s, "claim %s is handed over to Pod %s, but nothing in this scenario deletes a Pod", o->name, pod);
     if (p && !p->called_for && !excess_lately(s))
@@ -260,7 +344,7 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
     (void)who;
     if (o->kind != CS_K_CLAIM || !set)
         return;
-    if (sim_owned_by(o->t, set->uid))
+    if (sim_owned_by(o->t, set->uid) && !o->doomed)
         sim_fail(s, "claim %s vanished while the set owned it", o->name);
     if (!s->sc->scales && !s->sc->recreates)
         sim_fail(s, "claim %s vanished, but nothing in this scenario deletes a Pod for good", o->name);
@@ -273,7 +357,8 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
     struct sim_limit l = {.from_ms = s->now_ms,
         .replicas = sim_int(set, "spec/replicas", 1),
         .surge = sim_int(set, "spec/updateStrategy/maxSurge", 0),
-        .in_place_only = cs_streq(sim_str(set, "spec/updateStrategy/type"), "InPlaceOnly")};
+        .in_place_only = cs_streq(sim_str(set, "spec/updateStrategy/type"), "InPlaceOnly"),
+        .reuse_off = cs_jtree_is(sim_get(set, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE)};
     const struct cs_jtree *names = sim_get(set, "spec/scaleStrategy/podsToDelete");
 
     cs_grow(s->limits, s->n_limits, s->cap_limits);
@@ -284,6 +369,30 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
         if (p)
             p->called_for = true;
     }
+}
+
+/* kstatus looks at the first that is True: never two, and never none (docs/status.md). */
+static void check_verdict(struct sim *s, const struct cs_jtree *set)
+{
+    const char *const of[] = {
+        sim_condition(set, "Ready"), sim_condition(set, "Reconciling"), sim_condition(set, "Stalled")};
+    int n = 0;
+
+    if (sim_int(set, "status/observedGeneration", 0) == 0)
+        return; /* a strike before the first status */
+    for (size_t i = 0; i < CS_ARRAY_LEN(of); i++)
+        n += cs_streq(of[i], "True");
+    if (n != 1)
+        sim_fail(s, "of Ready, Reconciling and Stalled %d are True", n);
+}
+
+static void note_kept(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *p = sim_by_serial(s, o->serial);
+    bool kept = sim_label(after, CS_LABEL_KEEP_CLAIMS) != NULL;
+
+    if (p && kept != (p->kept_ms != 0))
+        p->kept_ms = kept ? s->now_ms : 0;
 }
 
 static bool same(const struct cs_jtree *a, const struct cs_jtree *b)
@@ -297,6 +406,8 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         take_limits(s, after);
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
+    if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
+        check_verdict(s, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
@@ -307,6 +418,8 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         if (p)
             p->called_for = true;
     }
+    if (o->kind == CS_K_POD)
+        note_kept(s, o, after);
 }
 
 /* At every change of Pods or of the set. */
@@ -367,6 +480,57 @@ static bool same_containers(const struct cs_jtree *a, const struct cs_jtree *b)
     return true;
 }
 
+static bool reuse_is_off(const struct sim_obj *set)
+{
+    return cs_jtree_is(sim_get(set->t, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE);
+}
+
+static const struct sim_obj *pod_with_id(const struct sim *s, const char *id)
+{
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_POD && cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
+            return o;
+    return NULL;
+}
+
+/* The request of the claim template that a claim was made from; NULL: it is no more. */
+static const char *wanted_size(const struct sim_obj *set, const struct sim_obj *claim)
+{
+    for (struct cs_jtree *v = cs_jtree_first(sim_get(set->t, "spec/volumeClaimTemplates")); v; v = cs_jtree_next(v)) {
+        cs_autofree char *begin = cs_xasprintf("%s-%s-", sim_str(v, "metadata/name"), SIM_SET);
+
+        if (cs_str_starts(cs_str(claim->name), begin))
+            return sim_str(v, "spec/resources/requests/storage");
+    }
+    return NULL;
+}
+
+static bool wants_growth(const struct sim_obj *set)
+{
+    const struct cs_jtree *annos = sim_get(set->t, "metadata/annotations");
+
+    return cs_jtree_is(annos, CS_J_OBJECT) &&
+           cs_streq(cs_jtree_str(cs_jtree_get(annos, CS_ANNO_EXPAND_CLAIMS)), "true");
+}
+
+static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
+{
+    const struct sim_obj *p = pod_with_id(s, sim_label(o->t, CS_LABEL_INSTANCE_ID));
+    const char *want = wanted_size(set, o);
+    int sign;
+
+    if (sim_str(o->t, "metadata/deletionTimestamp"))
+        return no(ret_why, size, "is Terminating", o->name);
+    if (!sim_owned_by(o->t, set->uid))
+        return true;
+    if (reuse_is_off(set) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
+        return no(ret_why, size, "has no Pod that needs it, and nothing takes it over", o->name);
+    if (want && o->serial % 3 != 0 && wants_growth(set) &&
+        cs_quantity_cmp(cs_str(want), cs_str(sim_str(o->t, "spec/resources/requests/storage")), &sign) && sign > 0)
+        return no(ret_why, size, "has not grown", o->name);
+    return true;
+}
+
 static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
 {
     const char *revision = sim_str(set->t, "status/updateRevision");
@@ -374,7 +538,8 @@ static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_
     if (sim_str(o->t, "metadata/deletionTimestamp"))
         return no(ret_why, size, "is Terminating", o->name);
     if (!sim_pod_active(o->t))
-        return s->sc->claims ? no(ret_why, size, "has finished and is still there", o->name) : true;
+        return s->sc->claims && !reuse_is_off(set) ? no(ret_why, size, "has finished and is still there", o->name)
+                                                   : true;
     if (!cs_streq(sim_condition(o->t, "Ready"), "True"))
         return no(ret_why, size, "is not Ready", o->name);
     if (!revision || !cs_streq(sim_label(o->t, CS_LABEL_REVISION), revision))
@@ -405,7 +570,8 @@ bool sim_converged(struct sim *s, char *ret_why, size_t size)
     const struct cs_jtree *names = sim_get(set->t, "spec/scaleStrategy/podsToDelete");
 
     for (const struct sim_obj *o = s->objs; o; o = o->next)
-        if (o->kind == CS_K_POD && !pod_done(s, set, o, ret_why, size))
+        if ((o->kind == CS_K_POD && !pod_done(s, set, o, ret_why, size)) ||
+            (o->kind == CS_K_CLAIM && s->sc->minds_claims && !claim_done(s, set, o, ret_why, size)))
             return false;
     if (active_pods(s) != replicas)
         return no(ret_why, size, "has the wrong number of Pods", SIM_SET);
@@ -418,5 +584,9 @@ bool sim_converged(struct sim *s, char *ret_why, size_t size)
         return no(ret_why, size, "status/observedGeneration", SIM_SET);
     if (!cs_streq(sim_str(set->t, "status/currentRevision"), sim_str(set->t, "status/updateRevision")))
         return no(ret_why, size, "status/currentRevision", SIM_SET);
+    /* kstatus: Current (docs/status.md) */
+    if (!cs_streq(sim_condition(set->t, "Ready"), "True") || !cs_streq(sim_condition(set->t, "Reconciling"), "False") ||
+        !cs_streq(sim_condition(set->t, "Stalled"), "False"))
+        return no(ret_why, size, "is not Ready, Reconciling or Stalled", SIM_SET);
     return true;
 }

@@ -185,6 +185,7 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     int64_t out = sim_between(s, 1, 12);
     struct cs_error err = CS_ERROR_INIT;
     bool event = strcmp(call->gvr->resource, "events") == 0;
+    bool create_of_pod = call->verb == CS_VERB_CREATE && call->gvr == cs_kind_gvr(CS_K_POD);
 
     q->id = ++s->ids;
     q->verb = call->verb;
@@ -208,6 +209,10 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
         sim_fail(s, "a call that must not be sent: %s", err.message);
     if (s->faults_on && sim_chance(s, 80))
         choose_fault(s, q, &in, &out);
+    if (s->faults_on && s->sc->minds_claims && create_of_pod && sim_chance(s, 30)) {
+        in = sim_between(s, 500, 9000); /* the leader dies with a create on its way (D12) */
+        sim_later(s, 1, crash, 0);
+    }
     sim_say(s, "request %llu: %s %s %s%s%s%s", (unsigned long long)q->id, cs_verb_name(q->verb), q->gvr->resource,
         q->name ? q->name : "", q->subresource ? "/" : "", q->subresource ? q->subresource : "",
         q->inject || q->lost || in >= CALL_TIMEOUT_MS ? " (fault)" : "");

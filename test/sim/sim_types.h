@@ -18,6 +18,8 @@ struct sim_obj {
     uint64_t rv;
     struct cs_jtree *t;
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
+    bool doomed; /* claim: the controller has deleted it, by the rules */
+    int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
 };
 
@@ -78,7 +80,7 @@ struct sim_stream { /* a watch */
 struct sim_limit { /* what the user asked for, from when on */
     int64_t from_ms;
     int64_t replicas, surge;
-    bool in_place_only;
+    bool in_place_only, reuse_off;
 };
 
 struct sim_sample {

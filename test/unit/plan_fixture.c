@@ -65,6 +65,11 @@ static int64_t fx_number(const char *row, const char *key, int64_t otherwise)
 
 void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmpl)
 {
+    fx_revision_with(f, name, number, tmpl, NULL);
+}
+
+void fx_revision_with(struct fx *f, const char *name, int64_t number, const char *tmpl, const char *recorded)
+{
     cs_autojdoc doc = {0};
     cs_autojdoc data = {0};
     struct cs_error err = CS_ERROR_INIT;
@@ -73,10 +78,12 @@ void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmp
     char *text =
         cs_xasprintf("{'apiVersion':'apps/v1','kind':'ControllerRevision','metadata':{'name':'%s','namespace':'ns',"
                      "'uid':'r-%s','resourceVersion':'%d','labels':{'controller.kubernetes.io/hash':'x'},"
+                     "'annotations':{%s%s%s},"
                      "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web',"
                      "'uid':'u1','controller':true}]},'revision':%d,"
                      "'data':{'spec':{'template':{'$patch':'replace',%s}}}",
-            name, name, 10 + (int)i, (int)number, tmpl + 1);
+            name, name, 10 + (int)i, recorded ? "'" CS_ANNO_CLAIM_TEMPLATES "':'" : "", recorded ? recorded : "",
+            recorded ? "'" : "", (int)number, tmpl + 1);
 
     fx_parse(f, text, &doc);
     f->revs[i] = cs_revision_decode(f->pool, cs_jdoc_root(&doc), &err);
@@ -199,7 +206,7 @@ static char *fx_kruise(const char *row)
 static char *fx_pod_json(const char *row)
 {
     char id[6], state[64], node[64], rv[CS_RFC3339_SIZE], made[CS_RFC3339_SIZE], gone[CS_RFC3339_SIZE];
-    char cost[64], count[64], sidecar[64];
+    char cost[64], count[64], sidecar[64], waiting[64];
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
@@ -215,14 +222,15 @@ static char *fx_pod_json(const char *row)
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
         "'labels':{'app':'%s','apps.kruise.io/cloneset-instance-id':'%s','controller-revision-hash':'%s',"
-        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s},'finalizers':[%s],"
+        "'lifecycle.apps.kruise.io/state':'%s'%s%s%s%s%s},'finalizers':[%s],"
         "'annotations':{'controller.kubernetes.io/pod-deletion-cost':'%s'%s},"
         "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'%s',"
         "'controller':true}]%s%s%s",
         id, id, made, fx_says(row, "unmatched") ? "x" : "web", id, fx_says(row, "new") ? "web-new" : "web-old",
         fx_value(row, "state", "Normal", state), fx_says(row, "hashless") ? "" : ",'pod-template-hash':'x'",
-        fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "", labels,
-        finalizers, fx_value(row, "cost", "0", cost),
+        fx_says(row, "specified") || fx_says(row, "marked") ? ",'apps.kruise.io/specified-delete':'true'" : "",
+        fx_says(row, "kept") ? ",'" CS_LABEL_KEEP_CLAIMS "':''" : "", fx_says(row, "hold") ? ",'hold':'yes'" : "",
+        labels, finalizers, fx_value(row, "cost", "0", cost),
         fx_says(row, "marked") ? ",'" CS_ANNO_RECREATE_FOR "':'web-new'" : "", fx_says(row, "stranger") ? "u9" : "u1",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? ",'deletionTimestamp':'" : "",
         fx_says(row, "terminating") || strstr(row, "terminating:") ? gone : "",
@@ -232,11 +240,18 @@ static char *fx_pod_json(const char *row)
                                                    "'data-web-%s'}}]",
                                           id)
                                     : cs_xstrdup("");
-    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s",
+    const char *why = fx_value(row, "waiting", NULL, waiting);
+    cs_autofree char *container = why ? cs_xasprintf("'waiting':{'reason':'%s'}", why)
+                                      : cs_xstrdup("'running':{'startedAt':'2025-01-01T00:00:00Z'}");
+    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s%s",
         fx_says(row, "ready") && !off ? "True" : "False", rv,
         gateless || fx_says(row, "fresh") ? ""
         : off                             ? ",{'type':'InPlaceUpdateReady','status':'False'}"
                                           : ",{'type':'InPlaceUpdateReady','status':'True'}",
+        fx_says(row, "unschedulable")
+            ? ",{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'0/3 "
+              "nodes are available: 3 Insufficient cpu.'}"
+            : "",
         kruise);
     const char *phase = fx_says(row, "pending")     ? "Pending"
                         : fx_says(row, "failed")    ? "Failed"
@@ -247,15 +262,15 @@ static char *fx_pod_json(const char *row)
         "{'apiVersion':'v1','kind':'Pod','metadata':{%s},'spec':{'containers':[{'name':'c','image':'%s'}]%s%s%s%s%s,"
         "'initContainers':[{'name':'s','image':'s','restartPolicy':'Always'}]},"
         "'status':{'phase':'%s','conditions':[%s],'containerStatuses':[{'name':'c','image':'nginx:1',"
-        "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{'running':{"
-        "'startedAt':'2025-01-01T00:00:00Z'}}}],'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
+        "'imageID':'sha256:1','containerID':'containerd://1','restartCount':%s,'state':{%s}}],"
+        "'initContainerStatuses':[{'name':'s','restartCount':%s}]}}",
         meta, fx_says(row, "new") ? "nginx:2" : "nginx:1", volumes,
         gateless      ? ""
         : kruise_gate ? ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'},{'conditionType':'KruisePodReady'}]"
                       : ",'readinessGates':[{'conditionType':'InPlaceUpdateReady'}]",
         fx_says(row, "nodeless") ? "" : ",'nodeName':'",
         fx_says(row, "nodeless") ? "" : fx_value(row, "node", "n1", node), fx_says(row, "nodeless") ? "" : "'", phase,
-        conditions, fx_value(row, "restarts", "0", count), fx_value(row, "sidecar", "0", sidecar));
+        conditions, fx_value(row, "restarts", "0", count), container, fx_value(row, "sidecar", "0", sidecar));
 }
 
 struct cs_view_pod *fx_pod(struct fx *f, const char *row)
@@ -284,22 +299,32 @@ struct cs_view_pod *fx_pod(struct fx *f, const char *row)
     return v;
 }
 
+static char *fx_claim_json(const char *row)
+{
+    char tmpl[64], request[64];
+    bool pod = fx_says(row, "pod");
+
+    return cs_xasprintf(
+        "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'%s-web-%.5s','namespace':'ns',"
+        "'uid':'c-%.5s','resourceVersion':'30','labels':{'apps.kruise.io/cloneset-instance-id':'%.5s'}%s,"
+        "'ownerReferences':[{'apiVersion':'%s','kind':'%s','name':'x','uid':'%s%.5s','controller':true}]},"
+        "'spec':{'resources':{'requests':{'storage':'%s'}}},'status':{'phase':'%s','conditions':[%s]}}",
+        fx_value(row, "template", "data", tmpl), row, row, row,
+        fx_says(row, "terminating") ? ",'deletionTimestamp':'2025-01-01T00:00:00Z'" : "",
+        pod ? "v1" : "apps.kruise.io/v1alpha1", pod ? "Pod" : "CloneSet", pod ? "p-" : "u1", pod ? row : "",
+        fx_value(row, "request", "1Gi", request), fx_says(row, "pending") ? "Pending" : "Bound",
+        fx_says(row, "resizing") ? "{'type':'Resizing','status':'True'}" : "");
+}
+
 void fx_claim(struct fx *f, const char *row)
 {
     uint32_t i = f->o.n_claims++;
     struct cs_error err = CS_ERROR_INIT;
     cs_autojdoc doc = {0};
-    bool pod = fx_says(row, "pod");
+    char refused[64];
+    const char *said = fx_value(row, "refused", NULL, refused);
 
-    fx_parse(f,
-        cs_xasprintf(
-            "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-%.5s','namespace':'ns',"
-            "'uid':'c-%.5s','resourceVersion':'30','labels':{'apps.kruise.io/cloneset-instance-id':'%.5s'}%s,"
-            "'ownerReferences':[{'apiVersion':'%s','kind':'%s','name':'x','uid':'%s%.5s','controller':true}]},"
-            "'status':{'phase':'Bound'}}",
-            row, row, row, fx_says(row, "terminating") ? ",'deletionTimestamp':'2025-01-01T00:00:00Z'" : "",
-            pod ? "v1" : "apps.kruise.io/v1alpha1", pod ? "Pod" : "CloneSet", pod ? "p-" : "u1", pod ? row : ""),
-        &doc);
+    fx_parse(f, fx_claim_json(row), &doc);
     f->claims[i] = cs_claim_decode(f->pool, cs_jdoc_root(&doc), &err);
     if (!f->claims[i])
         fail_msg("%s", err.message);
@@ -307,7 +332,10 @@ void fx_claim(struct fx *f, const char *row)
         .name = f->claims[i]->meta.name,
         .id = f->claims[i]->id,
         .busy = fx_says(row, "busy") ? CS_BUSY_PATCH : CS_IDLE,
-        .foreign = fx_says(row, "foreign")};
+        .foreign = fx_says(row, "foreign"),
+        .made = fx_says(row, "made"),
+        .pod_absent = fx_says(row, "asked"),
+        .refused = said ? fx_keep(f, cs_xstrdup(said)) : NULL};
 }
 
 void fx_rows(struct fx *f, const char *rows, bool claims)

@@ -5,10 +5,14 @@
  *
  *   "bbbbb old ready"   "ccccc new unready state:Updating"   "ddddd old ready terminating claims"   "fffff old label:a=b"
  *
+ *   "eeeee new pending waiting:ErrImagePull"   "fffff new pending nodeless unschedulable"   "ggggg old ready hold" (label hold=yes)
+ *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
  * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys
- * preDeleteHook and preUpdateHook; x: one of somebody else). A claim's row: "bbbbb", "bbbbb pod" (handed over to its Pod),
- * "bbbbb foreign", "bbbbb busy". Include after cmocka.h.
+ * preDeleteHook and preUpdateHook; x: one of somebody else). A Pod that is "kept" leaves its claims behind. A claim's row:
+ * "bbbbb", "bbbbb pod" (handed over to its Pod), "bbbbb foreign", "bbbbb busy", and "made" (for a Pod to come), "asked" (the
+ * server has just said that no Pod has the id), "template:logs" (instead of data), "request:2Gi" (instead of 1Gi), "pending",
+ * "resizing", "refused:2Gi". Include after cmocka.h.
  */
 #ifndef CS_TEST_UNIT_PLAN_FIXTURE_H
 #define CS_TEST_UNIT_PLAN_FIXTURE_H
@@ -54,6 +58,8 @@ struct fx {
     FX_TEMPLATE("'image':'nginx:1','env':[{'name':'A','value':'b'}]") /* not reachable in place from FX_OLD */
 
 void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmpl);
+/* One that records claim templates; in recorded, \\' stands for a quote. NULL: none. */
+void fx_revision_with(struct fx *f, const char *name, int64_t number, const char *tmpl, const char *recorded);
 /* spec: members of the spec besides selector and template. tmpl: the live template. */
 void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status);
 void fx_empty(struct fx *f);

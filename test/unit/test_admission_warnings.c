@@ -23,6 +23,10 @@
 #define NO_CLAIMS "drop spec.volumeClaimTemplates ;; drop " C0 "volumeMounts"
 #define LOST(n) "recreating Pods deletes their claims and the data in them: up to " n " (data-vol)"
 
+#define KEEP "spec.template.metadata.labels = {'app':'web','apps.kruise.io/keep-pvc-for-deletion':''}"
+#define REUSE_OFF "spec.scaleStrategy = {'disablePVCReuse':true}"
+#define GROW "metadata.annotations = {'apps.kruise.io/expand-volume-claims':'true'}"
+
 struct row {
     const char *name, *old_edits, *new_edits;
     const char *wanted[8];
@@ -180,10 +184,46 @@ static void test_claims(void **state)
             STRATEGY "partition = 5 ;; spec.replicas = 7 ;; spec.volumeClaimTemplates = [] ;; drop " C0 "volumeMounts",
             {"spec.updateStrategy.partition keeps 5 Pods at the old revision: nothing is rolled out until it is "
              "lowered",
-                "claim template \"data-vol\" is removed while replicas grow 5 → 7 under a partition: new Pods of the "
-                "old "
-                "revision mount it and cannot be created",
+                "new Pods of the old revision still get a claim \"data-vol\"; if OpenKruise made that revision, they "
+                "are made "
+                "at the new revision instead",
                 "claim template \"data-vol\" removed: claims that exist stay until the controller deletes their Pod"}},
+        {"U-09: without a partition no Pod of the old revision is made", IN_PLACE,
+            "spec.replicas = 7 ;; spec.volumeClaimTemplates = [] ;; drop " C0 "volumeMounts",
+            {"this recreates up to 5 Pods: *", LOST("5 claims"),
+                "claim template \"data-vol\" removed: claims that exist stay until the controller deletes their Pod"}},
+        {"U-13: a larger size with the wish to grow", GROW, VCT "spec.resources.requests.storage = '4Gi'",
+            {"claim template \"data-vol\" changed: existing claims grow to a larger request if their StorageClass "
+             "allows it "
+             "and stay as they are otherwise; this edit alone changes no Pod"}},
+        {"U-14: a smaller one, and the same wish", GROW, VCT "spec.resources.requests.storage = '1Gi'",
+            {"claim template \"data-vol\" changed: claims that exist stay as they are and are not resized, only new "
+             "Pods' claims follow; this edit alone changes no Pod"}},
+        {"U-13: the wish", NULL, GROW,
+            {"annotation apps.kruise.io/expand-volume-claims: existing claims smaller than their template's request "
+             "grow to "
+             "it now, if their StorageClass allows it; growth cannot be undone"}},
+        {"U-13: no wish", NULL, "metadata.annotations = {'apps.kruise.io/expand-volume-claims':'yes'}", {NULL}},
+        {"spec 4.6: nothing is taken over any more", NULL, REUSE_OFF,
+            {"scaleStrategy.disablePVCReuse deletes, now and from now on, claims without a Pod and those of Pods that "
+             "finish "
+             "or that somebody deletes, with the data in them"}},
+        {"spec 4.6: back again", REUSE_OFF, "spec.scaleStrategy = {}", {NULL}},
+        {"spec 4.6: said once", REUSE_OFF, "spec.replicas = 6", {NULL}},
+        {"spec 4.6: no claims", NO_CLAIMS, REUSE_OFF, {NULL}},
+        {"U-12: kept claims are not lost by scale-in", KEEP, "spec.replicas = 3", {NULL}},
+        {"U-12: nor by a recreation", KEEP, NEW_IMAGE, {"this recreates up to 5 Pods: *"}},
+        {"U-12: but with disablePVCReuse", KEEP " ;; " REUSE_OFF, "spec.replicas = 3",
+            {"lowering replicas deletes up to 2 Pods, and with them *"}},
+        {"U-12: the label with disablePVCReuse", IN_PLACE " ;; " REUSE_OFF, KEEP,
+            {"this changes the metadata of up to 5 Pods in place; no container restarts",
+                "label apps.kruise.io/keep-pvc-for-deletion has no lasting effect with scaleStrategy.disablePVCReuse: "
+                "claims are "
+                "deleted once their Pod is gone"}},
+        {"U-12: with surge", KEEP, STRATEGY "maxSurge = 1",
+            {"with maxSurge and label apps.kruise.io/keep-pvc-for-deletion surge Pods get new claims, and as many kept "
+             "ones wait "
+             "for the next scale-out; maxSurge 0 keeps each with its replacement"}},
         {"scale-in takes claims along", NULL, "spec.replicas = 3",
             {"lowering replicas deletes up to 2 Pods, and with them up to 2 claims and the data in them"}},
         {"podsToDelete with fewer replicas", NULL,
@@ -275,6 +315,8 @@ static void test_creation(void **state)
         {"D10 on creation", C0 "command = []", NULL,
             {"handing this set back to OpenKruise would roll its Pods, as it would not keep "
              "spec.template.spec.containers[0].command: explicit empty value"}},
+        {"U-12: a label that cannot do what it says", KEEP " ;; " REUSE_OFF, NULL,
+            {"label apps.kruise.io/keep-pvc-for-deletion has no lasting effect *"}},
         {"many are cut", POD "a1 = 1 ;; " POD "a2 = 1 ;; " POD "a3 = 1 ;; " POD "a4 = 1 ;; " POD "a5 = 1", NULL,
             {"unknown field spec.template.spec.a1 has no effect", "unknown field spec.template.spec.a2 has no effect",
                 "unknown field spec.template.spec.a3 has no effect", "and 2 more unknown fields"}},

@@ -290,6 +290,39 @@ static void test_topology_keys_of_the_template(void **state)
     fixture_done(&f);
 }
 
+static void u13_requests_of_claim_templates_and_the_wish_to_grow(void **state)
+{
+    static const struct {
+        const char *annotation; /* JSON */
+        bool grows;
+    } rows[] = {{"\"true\"", true}, {"\"false\"", false}, {"\"True\"", false}, {"\"\"", false}, {"true", false},
+        {"null", false}};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+
+        cs_strbuf_addf(&text,
+            "{\"metadata\":{\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"annotations\":{"
+            "\"apps.kruise.io/"
+            "expand-volume-claims\":%s}},\"spec\":{\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"a\"}},"
+            "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}}},"
+            "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":1000}}}}]}}",
+            rows[i].annotation);
+        struct cs_cloneset *s = cs_cloneset_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
+        assert_non_null(s);
+        assert_int_equal(s->expand_claims, rows[i].grows);
+        assert_int_equal(s->n_vcts, 3);
+        assert_null(s->vct_requests[0]);
+        assert_string_equal(s->vct_requests[1], "2Gi");
+        assert_string_equal(s->vct_requests[2], "1000");
+        cs_cloneset_free(f.pool, s);
+    }
+    fixture_done(&f);
+}
+
 static void test_status_is_read_leniently(void **state)
 {
     (void)state;
@@ -472,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_errors_name_the_path),
         cmocka_unit_test(test_raw_bytes_stay_as_they_are),
         cmocka_unit_test(test_topology_keys_of_the_template),
+        cmocka_unit_test(u13_requests_of_claim_templates_and_the_wish_to_grow),
         cmocka_unit_test(test_status_is_read_leniently),
         cmocka_unit_test(test_the_peers_sets_at_rest),
         cmocka_unit_test(test_the_peers_sets_in_flight),

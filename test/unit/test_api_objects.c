@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "common/api/gvr.h"
 #include "test/unit/api_fixture.h"
 
 #define OBJ(rest) "{\"metadata\":{\"name\":\"o\",\"uid\":\"u\",\"resourceVersion\":\"1\"" rest "}"
@@ -45,6 +46,40 @@ static void test_claim_phases(void **state)
         cs_claim_free(f.pool, c);
     }
     cs_claim_free(f.pool, NULL);
+    fixture_done(&f);
+}
+
+static const struct {
+    const char *spec_and_status, *request;
+    bool resizing;
+} growth_rows[] = {
+    {"\"spec\":{\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}}", "2Gi", false},
+    {"\"spec\":{\"resources\":{\"requests\":{\"storage\":5}}}", "5", false},
+    {"\"spec\":{\"resources\":{\"limits\":{\"storage\":\"2Gi\"}}}", NULL, false},
+    {"\"spec\":{\"resources\":{\"requests\":[]}},\"status\":{\"conditions\":{}}", NULL, false},
+    {"\"status\":{\"conditions\":[{\"type\":\"Resizing\",\"status\":\"True\"}]}", NULL, true},
+    {"\"status\":{\"conditions\":[{\"type\":\"FileSystemResizePending\",\"status\":\"True\"}]}", NULL, true},
+    {"\"status\":{\"conditions\":[{\"type\":\"Resizing\",\"status\":\"False\"},null]}", NULL, false},
+    {"\"status\":{\"conditions\":[{\"type\":\"ModifyingVolume\",\"status\":\"True\"}]}", NULL, false},
+};
+
+static void u13_what_growth_needs_to_know_of_a_claim(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(growth_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(&text, OBJ("},%s"), growth_rows[i].spec_and_status);
+        struct cs_claim *c = cs_claim_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
+        assert_non_null(c);
+        if (!cs_streq(c->request, growth_rows[i].request) && (c->request || growth_rows[i].request))
+            fail_msg("%s: %s", growth_rows[i].spec_and_status, c->request ? c->request : "none");
+        if (c->resizing != growth_rows[i].resizing)
+            fail_msg("%s", growth_rows[i].spec_and_status);
+        cs_claim_free(f.pool, c);
+    }
     fixture_done(&f);
 }
 
@@ -113,6 +148,43 @@ static void test_the_peers_revisions(void **state)
     r = cs_revision_decode(f.pool, fixture_named(items, "plain-5dc78d8475"), NULL);
     assert_string_equal(r->vct_hash, ""); /* without claim templates, and there */
     cs_revision_free(f.pool, r);
+    fixture_done(&f);
+}
+
+static const struct {
+    const char *recorded; /* JSON */
+    uint32_t want;
+} recorded_rows[] = {
+    {"\"[{\\\"metadata\\\":{\\\"name\\\":\\\"data\\\"}},{\\\"metadata\\\":{\\\"name\\\":\\\"logs\\\"}}]\"", 2},
+    {"\"[{\\\"metadata\\\":{\\\"name\\\":\\\"data\\\"}},{\\\"metadata\\\":{}}]\"", 0}, /* as a whole or not at all */
+    {"\"[{\\\"metadata\\\":{\\\"name\\\":\\\"\\\"}}]\"", 0},
+    {"\"[]\"", 0},
+    {"\"{}\"", 0},
+    {"\"[\"", 0},
+    {"\"\"", 0},
+    {"7", 0},
+    {"null", 0},
+};
+
+static void u09_recorded_claim_templates(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(recorded_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        cs_strbuf_addf(
+            &text, OBJ(",\"annotations\":{\"" CS_ANNO_CLAIM_TEMPLATES "\":%s}}"), recorded_rows[i].recorded);
+        struct cs_revision *r = cs_revision_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
+        assert_non_null(r);
+        if (r->n_vcts != recorded_rows[i].want)
+            fail_msg("%s: %u", recorded_rows[i].recorded, r->n_vcts);
+        assert_int_equal(r->vcts_raw[0] != '\0', r->n_vcts > 0);
+        if (r->n_vcts > 0)
+            assert_string_equal(r->vct_names[1], "logs");
+        cs_revision_free(f.pool, r);
+    }
     fixture_done(&f);
 }
 
@@ -247,8 +319,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claim_phases),
+        cmocka_unit_test(u13_what_growth_needs_to_know_of_a_claim),
         cmocka_unit_test(test_the_peers_claims),
         cmocka_unit_test(test_the_peers_revisions),
+        cmocka_unit_test(u09_recorded_claim_templates),
         cmocka_unit_test(test_a_revision_without_anything),
         cmocka_unit_test(test_node_readiness),
         cmocka_unit_test(test_lease),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "common/api/gvr.h"
+#include "common/base/alloc.h"
 #include "test/unit/api_fixture.h"
 
 #define POD(rest) "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\",\"resourceVersion\":\"1\"" rest "}"
@@ -42,7 +43,8 @@ static void test_a_bare_pod(void **state)
     assert_null(p->id);
     assert_null(p->revision);
     assert_null(p->inplace_state);
-    assert_false(p->specified_delete || p->has_template_hash || p->has_inplace_gate || p->has_kruise_gate);
+    assert_false(
+        p->specified_delete || p->keep_claims || p->has_template_hash || p->has_inplace_gate || p->has_kruise_gate);
     assert_int_equal(p->ready.status, CS_COND_ABSENT);
     assert_int_equal(p->ready.index, -1);
     assert_int_equal(p->scheduled.index, -1);
@@ -80,6 +82,28 @@ static const struct {
     {"7", 0},
     {"null", 0},
 };
+
+static void u12_the_label_counts_by_presence(void **state)
+{
+    static const char *const values[] = {"\"true\"", "\"\"", "\"false\""};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(values); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+
+        cs_strbuf_addf(&text,
+            "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\",\"resourceVersion\":\"1\",\"labels\":{"
+            "\"apps.kruise.io/keep-pvc-for-deletion\":%s}}}",
+            values[i]);
+        struct cs_pod *p = cs_pod_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
+        assert_non_null(p);
+        assert_true(p->keep_claims);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
 
 static void test_deletion_cost(void **state)
 {
@@ -230,10 +254,47 @@ static void test_conditions(void **state)
     assert_int_equal(p->kruise_ready.index, 5);
     assert_false(p->kruise_ready.plain);
     assert_int_equal(p->containers_ready.status, CS_COND_UNKNOWN); /* it is there, but says nothing */
-    assert_string_equal(p->unschedulable_reason, "Unschedulable");
+    assert_string_equal(p->held_up, "0/1 nodes");
     assert_string_equal(p->reason, "Evicted");
     cs_pod_free(f.pool, p);
     fixture_done(&f);
+}
+
+/* What a status message tells of a Pod that does not start. */
+static void test_held_up(void **state)
+{
+    static const struct {
+        const char *status, *held_up;
+    } rows[] = {
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"SchedulingGated\","
+         "\"message\":\"gated\"}]",
+            "SchedulingGated: gated"},
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]",
+            "Unschedulable"},
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"message\":\"m\"}]", "m"},
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":7,\"message\":{}}]", NULL},
+        {"\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"True\",\"message\":\"m\"}]", NULL},
+        {"\"initContainerStatuses\":[{\"name\":\"a\",\"state\":{\"terminated\":{}}},{\"name\":\"b\",\"state\":{"
+         "\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]",
+            "init container b: CrashLoopBackOff"},
+        {"\"initContainerStatuses\":[{\"name\":\"a\",\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}},{"
+         "\"name\":7,"
+         "\"state\":{\"waiting\":{\"reason\":\"x\"}}},7,{\"name\":\"c\",\"state\":{\"waiting\":{\"reason\":7}}}]",
+            NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autofree char *text = cs_xasprintf(POD("},\"status\":{%s}"), rows[i].status);
+        struct fixture f;
+
+        fixture_init(&f);
+        struct cs_pod *p = decode(&f, text);
+        if (!cs_streq(p->held_up, rows[i].held_up))
+            fail_msg("%s: %s", rows[i].status, p->held_up);
+        cs_pod_free(f.pool, p);
+        fixture_done(&f);
+    }
 }
 
 static void test_containers_volumes_gates(void **state)
@@ -401,7 +462,7 @@ static void test_a_pod_at_rest(void **state)
     assert_true(p->inplace_ready.plain);
     assert_int_equal(p->inplace_ready.index, 1);
     assert_int_equal(p->scheduled.status, CS_COND_TRUE);
-    assert_null(p->unschedulable_reason);
+    assert_null(p->held_up);
     assert_true(p->statuses[0].running && p->statuses[0].started_ms > 0);
     assert_true(cs_owner_is_cloneset(cs_meta_controller(&p->meta)));
     assert_true(cs_meta_has_owner_uid(&p->meta, "f3f18bc4-6bef-442b-9f5d-16210140579b"));
@@ -548,11 +609,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_bare_pod),
+        cmocka_unit_test(u12_the_label_counts_by_presence),
         cmocka_unit_test(test_deletion_cost),
         cmocka_unit_test(test_lifecycle_states_both_ways),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_state_and_grace_annotations),
         cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_held_up),
         cmocka_unit_test(test_containers_volumes_gates),
         cmocka_unit_test(test_restarts_of_restartable_init_containers),
         cmocka_unit_test(test_lists_that_are_objects_are_absent),

@@ -60,6 +60,11 @@ static void assert_lacks(const struct cs_strbuf *got, const char *part_text)
     "{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web','uid':'u1','controller':true,"             \
     "'blockOwnerDeletion':true}"
 
+static struct cs_vcts live(const struct fx *f)
+{
+    return (struct cs_vcts){f->set->vcts_raw, f->set->vct_names, f->set->n_vcts};
+}
+
 static void a1_a_new_pod(void **state)
 {
     struct fx f;
@@ -72,8 +77,13 @@ static void a1_a_new_pod(void **state)
 
     (void)state;
     fx_init(&f, "'replicas':1," FX_VCT);
-    const struct cs_new_pod n = {
-        .set = f.set, .name = "web-k2x9d", .id = "k2x9d", .revision = "web-5d4f8b9c76", .tmpl = tmpl, .now_ms = AT};
+    const struct cs_new_pod n = {.set = f.set,
+        .name = "web-k2x9d",
+        .id = "k2x9d",
+        .revision = "web-5d4f8b9c76",
+        .tmpl = tmpl,
+        .vcts = live(&f),
+        .now_ms = AT};
     assert_true(cs_body_pod(&n, &out, &err));
     assert_json(&out,
         "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web-k2x9d','generateName':'web-','namespace':'ns','labels'"
@@ -113,13 +123,15 @@ static void a2_its_claim(void **state)
     fx_init(&f,
         "'volumeClaimTemplates':[{'metadata':{'name':'data','labels':{'l':'1','app':'other'},'annotations':{'a':'b'}},"
         "'spec':{'accessModes':['ReadWriteOnce']}}]");
-    assert_true(cs_body_claim(f.set, "data", "data-web-k2x9d", "k2x9d", &out, &err));
+    struct cs_action a = {.vct = "data", .name = "data-web-k2x9d", .id = "k2x9d", .vcts = live(&f)};
+    assert_true(cs_body_claim(f.set, &a, &out, &err));
     assert_json(&out, "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-k2x9d','"
                       "namespace':'ns','labels':{"
                       "'l':'1','app':'web','apps.kruise.io/cloneset-instance-id':'k2x9d'},'annotations':{'a':'b'},"
                       "'ownerReferences':[" SET_OWNER "]},'spec':{'accessModes':['ReadWriteOnce']}}");
     cs_strbuf_clear(&out);
-    assert_false(cs_body_claim(f.set, "logs", "logs-web-k2x9d", "k2x9d", &out, &err));
+    a.vct = "logs";
+    assert_false(cs_body_claim(f.set, &a, &out, &err));
     fx_done(&f);
 }
 
@@ -279,6 +291,110 @@ static void spec_4_3_renumber(void **state)
     cs_body_renumber(f.revs[0], f.set, 7, &out);
     assert_has(&out, "'revision':7");
     assert_has(&out, "'uid':'r-web-old','resourceVersion':'10'");
+    assert_lacks(&out, CS_ANNO_CLAIM_TEMPLATES);
+    fx_done(&f);
+}
+
+#define DATA "[{\\'metadata\\':{\\'name\\':\\'data\\'}}]"
+
+static void u09_a_renumbered_revision_has_the_claim_templates_of_now(void **state)
+{
+    struct fx f;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_init(&f, "'volumeClaimTemplates':[{'metadata':{'name':'logs'}}]"); /* others than it records */
+    fx_revision_with(&f, "web-third", 3, FX_OLD, DATA);
+    cs_body_renumber(f.revs[2], f.set, 7, &out);
+    assert_has(&out, "'" CS_ANNO_CLAIM_TEMPLATES "':'[{\\'metadata\\':{\\'name\\':\\'logs\\'}}]'");
+    fx_done(&f);
+    fx_init(&f, ""); /* none any more: what it records is wrong */
+    fx_revision_with(&f, "web-third", 3, FX_OLD, DATA);
+    cs_strbuf_clear(&out);
+    cs_body_renumber(f.revs[2], f.set, 7, &out);
+    assert_has(&out, "'" CS_ANNO_CLAIM_TEMPLATES "':null");
+    fx_done(&f);
+}
+
+/* The revision of a set with a claim template of so many bytes and so many bytes of other annotations. */
+static void revision_of(size_t bytes, size_t annotations, struct cs_strbuf *out)
+{
+    struct fx f;
+    struct cs_error err = CS_ERROR_INIT;
+    char name[CS_NAME_SIZE];
+    cs_autofree char *pad = cs_xcalloc(1, bytes + 1);
+    cs_autofree char *more = cs_xcalloc(1, annotations + 1);
+    cs_autofree char *spec = NULL;
+
+    memset(pad, 'x', bytes);
+    memset(more, 'y', annotations);
+    spec = cs_xasprintf("'volumeClaimTemplates':[{'metadata':{'name':'data'},'spec':{'x':'%s'}}]", pad);
+    fx_init(&f, spec);
+    free(f.set->annotations_raw);
+    f.set->annotations_raw = cs_xasprintf(
+        "{\"a\":\"%s\",\"" CS_ANNO_CLAIM_TEMPLATES "\":\"the user's\",\"" CS_ANNO_VCT_HASH "\":\"the user's\"}", more);
+    assert_true(cs_body_revision(f.set, 1, 0, name, out, &err));
+    fx_done(&f);
+}
+
+static void u09_a_revision_records_its_claim_templates(void **state)
+{
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    revision_of(3, 3, &out);
+    assert_has(&out,
+        "'" CS_ANNO_CLAIM_TEMPLATES "':'[{\\'metadata\\':{\\'name\\':\\'data\\'},\\'spec\\':{\\'x\\':\\'xxx\\'}}]'");
+    assert_has(&out, "'a':'yyy'");
+    assert_lacks(&out, "the user's"); /* what the set has under our keys is not the revision's */
+    cs_strbuf_clear(&out);
+    revision_of((size_t)129 << 10, 0, &out); /* the server takes 256 KiB of annotations and no more */
+    assert_lacks(&out, CS_ANNO_CLAIM_TEMPLATES);
+    cs_strbuf_clear(&out);
+    revision_of((size_t)100 << 10, (size_t)160 << 10, &out);
+    assert_lacks(&out, CS_ANNO_CLAIM_TEMPLATES);
+    cs_strbuf_clear(&out);
+    revision_of((size_t)100 << 10, (size_t)140 << 10, &out);
+    assert_has(&out, CS_ANNO_CLAIM_TEMPLATES);
+}
+
+static void u09_pod_and_claim_are_made_from_what_is_given(void **state)
+{
+    static const char *const names[] = {"old"};
+    static const char recorded[] = "[{\"metadata\":{\"name\":\"old\"},\"spec\":{\"storageClassName\":\"s\"}}]";
+    const struct cs_vcts vcts = {recorded, names, 1};
+    struct fx f;
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_init(&f, "'replicas':1," FX_VCT); /* the live one is "data" */
+    const struct cs_new_pod n = {.set = f.set,
+        .name = "web-k2x9d",
+        .id = "k2x9d",
+        .revision = "web-1",
+        .tmpl = f.set->template_raw,
+        .vcts = vcts,
+        .now_ms = AT};
+    assert_true(cs_body_pod(&n, &out, &err));
+    assert_has(&out, "'volumes':[{'name':'old','persistentVolumeClaim':{'claimName':'old-web-k2x9d'}}]");
+    cs_strbuf_clear(&out);
+    const struct cs_action a = {.vct = "old", .name = "old-web-k2x9d", .id = "k2x9d", .vcts = vcts};
+    assert_true(cs_body_claim(f.set, &a, &out, &err));
+    assert_has(&out, "'storageClassName':'s'");
+    fx_done(&f);
+}
+
+static void u13_growth_is_a_guarded_merge_patch(void **state)
+{
+    struct fx f;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_init(&f, "");
+    fx_claim(&f, "bbbbb");
+    cs_body_expand(f.claims[0], "5Gi", &out);
+    assert_json(&out, "{" GUARD("c-bbbbb", "30") "},'spec':{'resources':{'requests':{'storage':'5Gi'}}}}");
     fx_done(&f);
 }
 
@@ -462,6 +578,10 @@ int main(void)
         cmocka_unit_test(d8_mark_and_unmark_are_one_patch_each),
         cmocka_unit_test(d16_strike),
         cmocka_unit_test(spec_4_3_renumber),
+        cmocka_unit_test(u09_a_renumbered_revision_has_the_claim_templates_of_now),
+        cmocka_unit_test(u09_a_revision_records_its_claim_templates),
+        cmocka_unit_test(u09_pod_and_claim_are_made_from_what_is_given),
+        cmocka_unit_test(u13_growth_is_a_guarded_merge_patch),
         cmocka_unit_test(d14_status_patches),
         cmocka_unit_test(spec_6_6_apply),
         cmocka_unit_test(spec_6_4_metadata_changes_touch_no_container),

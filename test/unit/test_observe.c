@@ -127,15 +127,18 @@ static void spec_5_6_nodes_are_looked_up_when_topologies_ask(void **state)
     bed_done(&b);
 }
 
-static void d1_the_node_of_a_terminating_pod_is_lost(void **state)
+static void d1_the_node_of_a_pod_that_ends_or_does_not_run_may_be_lost(void **state)
 {
     static const struct {
         const char *node;
         bool terminating, ready, lost;
     } rows[] = {
-        {"n1", true, true, false}, {"n1", true, false, true}, {"n2", true, true, true}, /* gone */
+        {"n1", true, true, false},
+        {"n1", true, false, true},
+        {"n2", true, true, true}, /* gone */
         {"", true, false, false}, /* never had one */
-        {"n1", false, false, false}, /* asked only of Pods on their way out */
+        {"n1", false, false, true}, /* not Ready: why is told */
+        {"n1", false, true, false},
     };
 
     (void)state;
@@ -159,7 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_5_6_nodes_are_looked_up_when_topologies_ask),
-        cmocka_unit_test(d1_the_node_of_a_terminating_pod_is_lost),
+        cmocka_unit_test(d1_the_node_of_a_pod_that_ends_or_does_not_run_may_be_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,18 @@ static void d16_names_in_any_order_and_repeated(void **state)
     fx_done(&f);
 }
 
+static void d16_a_name_comes_back_after_it_was_struck(void **state)
+{
+    static const struct fx_row rows[] = {
+        {"its Pod is gone and the list still has it",
+            "'replicas':1,'scaleStrategy':{'podsToDelete':['web-bbbbb']}," FX_VCT, "", "bbbbb", "strike"},
+        {"the list is empty", "'replicas':1," FX_VCT, "", "bbbbb", "confirm-absent bbbbb"},
+    };
+
+    (void)state;
+    FX_RUN(rows);
+}
+
 static void spec_4_3_revisions(void **state)
 {
     struct fx f;
@@ -357,13 +369,13 @@ static void random_world(struct fx *f, struct cs_rand *r)
 {
     static const char alphabet[] = "bcdfghjklmnpqrstvwxz";
     cs_autofree char *spec =
-        cs_xasprintf("'replicas':%d,'minReadySeconds':%s,'scaleStrategy':{'podsToDelete':[%s]%s},"
+        cs_xasprintf("'replicas':%d,'minReadySeconds':%s,'scaleStrategy':{'podsToDelete':[%s]%s%s},"
                      "'updateStrategy':{'type':'%s','partition':%s,'maxSurge':%s,'maxUnavailable':%s,"
                      "'paused':%s}%s%s",
             (int)cs_rand_below(r, 8), ANY(r, "0", "60"), ANY(r, "", "'web-bbbbb'", "'web-ccccc','web-y'"),
-            ANY(r, "", ",'maxUnavailable':1"), ANY(r, "ReCreate", "InPlaceIfPossible", "InPlaceOnly", "OnDelete"),
-            ANY(r, "0", "2", "'50%'"), ANY(r, "0", "1", "2"), ANY(r, "0", "1", "'40%'"),
-            ANY(r, "false", "false", "true"), ANY(r, "", "," FX_VCT),
+            ANY(r, "", ",'maxUnavailable':1"), ANY(r, "", "", ",'disablePVCReuse':true"),
+            ANY(r, "ReCreate", "InPlaceIfPossible", "InPlaceOnly", "OnDelete"), ANY(r, "0", "2", "'50%'"),
+            ANY(r, "0", "1", "2"), ANY(r, "0", "1", "'40%'"), ANY(r, "false", "false", "true"), ANY(r, "", "," FX_VCT),
             ANY(r, "", "", "," FX_HOOKS(FX_PRE_DELETE), "," FX_HOOKS(FX_PRE_DELETE_MARKING "," FX_PRE_UPDATE),
                 "," FX_HOOKS(FX_PRE_UPDATE_MARKING "," FX_PRE_NORMAL)));
     uint64_t n = cs_rand_below(r, 10);
@@ -378,24 +390,25 @@ static void random_world(struct fx *f, struct cs_rand *r)
         cs_autofree char *row = cs_xasprintf("%c%c%c%c%c %s %s since:%s %s %s %s %s %s %s %s claims", c, c, c, c, c,
             ANY(r, "old", "new"), ANY(r, "ready", "ready", "unready", "gate-off", "pending", "fresh ready"),
             ANY(r, "5", "500"), ANY(r, "", "", "", "terminating:5", "terminating:50 lost", "failed"),
-            ANY(r, "", "", "", "specified", "marked", "unmatched", "hashless"),
+            ANY(r, "", "", "", "specified", "marked", "unmatched", "hashless", "kept", "kept marked"),
             ANY(r, "", "", "state:Updating", "state:PreparingNormal", "state:PreparingDelete", "state:PreparingUpdate",
                 "state:Updated"),
             ANY(r, "", "label:hook/delete=on", "label:hook/delete=on,hook/normal=on"),
             ANY(r, "", "finalizer:hook/update"), ANY(r, "", "", "kruise", "kruise-new", "keys:d", "keys:ux"),
             ANY(r, "", "", "", "busy:create", "busy:patch", "busy:delete", "busy:read"));
-        cs_autofree char *claim =
-            cs_xasprintf("%c%c%c%c%c %s", c, c, c, c, c, ANY(r, "", "", "pod", "busy", "foreign", "terminating"));
+        cs_autofree char *claim = cs_xasprintf("%c%c%c%c%c %s", c, c, c, c, c,
+            ANY(r, "", "", "pod", "busy", "foreign", "terminating", "asked", "made", "request:500Mi"));
 
         (void)fx_pod(f, row);
         if (f->set->n_vcts > 0 && cs_rand_below(r, 4) > 0)
             fx_claim(f, claim);
     }
     if (f->set->n_vcts > 0 && cs_rand_below(r, 2)) { /* vacancies */
-        fx_claim(f, "zzzzz");
+        fx_claim(f, ANY(r, "zzzzz", "zzzzz asked", "zzzzz made"));
         f->absent[0] = "zzzzz";
         fx_absent(f, (uint32_t)cs_rand_below(r, 2));
     }
+    f->set->expand_claims = cs_rand_below(r, 2);
     f->o.set_fresh = cs_rand_below(r, 3) > 0;
     f->gates.partition_rollback = cs_rand_below(r, 4) == 0;
     f->gates.preparing_update_as_update = cs_rand_below(r, 4) == 0;
@@ -447,7 +460,9 @@ static void check_limits(const struct fx *f, uint64_t seed)
     for (uint32_t i = 0; i < f->plan.n; i++) {
         const struct cs_action *a = &f->plan.actions[i];
 
-        creates += a->kind == CS_ACT_CREATE_POD || a->kind == CS_ACT_CONFIRM_ABSENT;
+        /* with disablePVCReuse the server is also asked before a claim is deleted */
+        creates +=
+            a->kind == CS_ACT_CREATE_POD || (a->kind == CS_ACT_CONFIRM_ABSENT && !f->set->spec.disable_pvc_reuse);
         reads += a->kind == CS_ACT_READ_SET;
         prepares = a->kind == CS_ACT_LIFECYCLE && a->state == CS_LC_PREPARING_DELETE;
         ready_deleted += (prepares || a->kind == CS_ACT_DELETE_POD) && cs_pod_available(a->pod, 0, FX_NOW);
@@ -464,6 +479,44 @@ static void check_limits(const struct fx *f, uint64_t seed)
             ready_deleted, l.unavailable, active, n, missing, f->text);
 }
 
+static bool id_has_pod(const struct fx *f, const char *id)
+{
+    for (uint32_t i = 0; i < f->o.n_pods; i++)
+        if (cs_streq(f->vpods[i].id, id))
+            return true;
+    return false;
+}
+
+static const struct cs_view_claim *view_of(const struct fx *f, const struct cs_claim *claim)
+{
+    for (uint32_t i = 0; i < f->o.n_claims; i++)
+        if (f->vclaims[i].claim == claim)
+            return &f->vclaims[i];
+    fail_msg("a claim that was not observed");
+    return NULL;
+}
+
+/* What may be done to a claim, whatever else is planned (D2 to D6, U-12). */
+static void check_claims(const struct fx *f, uint64_t seed)
+{
+    for (uint32_t i = 0; i < f->plan.n; i++) {
+        const struct cs_action *a = &f->plan.actions[i];
+        const struct cs_view_claim *c = a->claim ? view_of(f, a->claim) : NULL;
+        bool off = f->set->spec.disable_pvc_reuse;
+
+        if (!c)
+            continue;
+        if (c->foreign || c->busy != CS_IDLE || a->claim->meta.deleted_ms != 0)
+            fail_msg("seed %llu: a claim not to be touched: %s", (unsigned long long)seed, f->text);
+        if (a->kind == CS_ACT_DELETE_CLAIM && (!off || !c->pod_absent || id_has_pod(f, c->id)))
+            fail_msg("seed %llu: a claim deleted against the rules: %s", (unsigned long long)seed, f->text);
+        if (a->kind == CS_ACT_HAND_OVER && a->pod->keep_claims)
+            fail_msg("seed %llu: a kept claim handed over: %s", (unsigned long long)seed, f->text);
+        if (a->kind == CS_ACT_HAND_OVER && !off && !cs_pod_active(a->pod))
+            fail_msg("seed %llu: a claim of an inactive Pod handed over: %s", (unsigned long long)seed, f->text);
+    }
+}
+
 static void no_plan_breaks_its_limits(void **state)
 {
     (void)state;
@@ -474,6 +527,7 @@ static void no_plan_breaks_its_limits(void **state)
         random_world(&f, &r);
         (void)fx_plan(&f);
         check_one_action_per_object(&f, seed);
+        check_claims(&f, seed);
         if (f.plan.have_status)
             check_limits(&f, seed);
         fx_done(&f);
@@ -496,6 +550,7 @@ int main(void)
         cmocka_unit_test(d2_destructive_steps_wait_for_a_fresh_set),
         cmocka_unit_test(d16_vanished_names_are_struck_and_told),
         cmocka_unit_test(d16_names_in_any_order_and_repeated),
+        cmocka_unit_test(d16_a_name_comes_back_after_it_was_struck),
         cmocka_unit_test(spec_4_3_revisions),
         cmocka_unit_test(spec_4_3_history_is_cut),
         cmocka_unit_test(spec_4_3_what_any_pod_carries_stays),

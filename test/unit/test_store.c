@@ -316,6 +316,7 @@ static void an_undecodable_object_touches_nothing(void **state)
 
 static void d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows(void **state)
 {
+    static const char *const ids[] = {"ddddd", "bbbbb", "ccccc", "bbbbb"};
     struct bed b;
     struct cs_set_entry *se;
 
@@ -323,16 +324,19 @@ static void d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows(void *
     bed_init(&b);
     set(&b, "u1", 3, "nginx:1");
     se = cs_store_set(&b.s, "u1");
-    cs_set_absent_add(&b.s, se, "ddddd");
-    cs_set_absent_add(&b.s, se, "bbbbb");
-    cs_set_absent_add(&b.s, se, "ccccc");
-    cs_set_absent_add(&b.s, se, "bbbbb");
-    assert_int_equal(se->n_absent, 3);
-    assert_string_equal(se->absent[0], "bbbbb");
-    assert_string_equal(se->absent[2], "ddddd");
+    for (size_t i = 0; i < CS_ARRAY_LEN(ids); i++)
+        cs_set_absent_add(&b.s, se, ids[i], (struct cs_asked){i + 1, (int64_t)i});
+    assert_int_equal(se->n_free_ids, 3);
+    assert_string_equal(se->free_ids[0].id, "bbbbb");
+    assert_int_equal(se->free_ids[0].asked.seq, 4); /* the last time counts */
+    assert_string_equal(se->free_ids[2].id, "ddddd");
+    assert_false(se->free_ids[0].made);
+    cs_set_made_add(&b.s, se, "bbbbb");
+    assert_true(cs_set_free_find(se, "bbbbb")->absent && cs_set_free_find(se, "bbbbb")->made);
+    assert_null(cs_set_free_find(se, "zzzzz"));
     pod(&b, "web-bbbbb", "p1", 5, false);
-    assert_int_equal(se->n_absent, 2);
-    assert_string_equal(se->absent[0], "ccccc");
+    assert_int_equal(se->n_free_ids, 2);
+    assert_string_equal(se->free_ids[0].id, "ccccc");
     cs_store_done(&b.s);
 }
 
