@@ -43,7 +43,7 @@ def python_test(file, name):
 
 
 def scenario(name):
-    return None if f'.name = "{name}"' in (read("test", "sim", "main.c") or "") else f"no scenario '{name}'"
+    return None if f'.name = "{name}",' in (read("test", "sim", "main.c") or "") else f"no scenario '{name}'"
 
 
 def find(reference):
