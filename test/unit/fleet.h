@@ -115,6 +115,7 @@ struct fleet_pod *fleet_any(struct fleet *w); /* an active one at random, or NUL
 void fleet_kill(struct fleet *w, struct fleet_pod *p); /* kubectl delete pod */
 bool fleet_said(const struct fleet *w, const char *reason); /* a note of the last plan */
 void fleet_template_name(struct fleet_template t, char ret[32]); /* of its revision */
+char *fleet_template_text(struct fleet_template t); /* owned */
 
 /* fleet_act.c: what a request does to the world when it takes effect. */
 void fleet_effect(struct fleet *w, const struct fleet_request *q);

@@ -275,6 +275,21 @@ static void d9_an_image_is_a_change_all_the_same(void **state)
     done(&h);
 }
 
+/* Quirk 21: with reuse off the peer deletes what is the set's and has no id; it may be anything of the user's. */
+static void quirk_21_a_claim_without_id_is_left_alone(void **state)
+{
+    struct hands h;
+
+    (void)state;
+    load(&h, AT_REST, RECORDED);
+    edit(&h, CS_K_CLAIM, "data-vol-nginx-2-jdd86", "|metadata|name", "\"mine\"", "|metadata|uid", "\"mine\"",
+        "|metadata|labels", "{\"app\":\"nginx-2\"}", NULL);
+    planned(&h, "with a claim of its own name", "nginx-2", "");
+    edit(&h, CS_K_SET, "nginx-2", "|spec|scaleStrategy", "{\"disablePVCReuse\":true}", NULL);
+    planned(&h, "with reuse off", "nginx-2", "");
+    done(&h);
+}
+
 /* ---- updates in flight ---- */
 
 static void in_flight_what_is_done_is_not_done_again(void **state)
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test(at_rest_the_counters_are_the_peers),
         cmocka_unit_test(d9_applying_the_users_manifest_again_changes_nothing),
         cmocka_unit_test(d9_an_image_is_a_change_all_the_same),
+        cmocka_unit_test(quirk_21_a_claim_without_id_is_left_alone),
         cmocka_unit_test(in_flight_what_is_done_is_not_done_again),
         cmocka_unit_test(in_flight_recreation_goes_on_when_there_is_room),
         cmocka_unit_test(in_flight_a_grace_period_of_the_peer_is_served_out),

@@ -130,6 +130,34 @@ static void roll(const struct fleet_strategy *s, struct fleet_template to, bool 
     fleet_done(&w);
 }
 
+/* One size and type: every number of Pods that a percentage comes to, once. */
+static void every_percentage(int n, const char *type, bool surge, unsigned *worlds, unsigned *refused)
+{
+    static const struct fleet_number zero = {FLEET_INT, 0};
+    bool refusable = surge && strcmp(type, "InPlaceOnly") == 0;
+    int last = 0;
+
+    for (int percent = 1; percent <= 100; percent++) {
+        struct fleet_number p = {FLEET_PERCENT, percent};
+        struct fleet_strategy s = {.n = n, .type = type, .unavailable = p, .surge = zero};
+        int pods = (n * percent + 99) / 100;
+        bool admitted;
+
+        if (pods == last)
+            continue;
+        last = pods;
+        if (surge) {
+            s.unavailable = zero;
+            s.surge = p;
+        }
+        roll(&s, new_in_place(type) ? new_image : new_env, &admitted);
+        *worlds += 1;
+        *refused += !admitted;
+        if (admitted == refusable)
+            fail_msg("%d%% of %d, %s: %s", percent, n, type, admitted ? "admitted" : "refused");
+    }
+}
+
 /*
  * Every replicas 1..20 x percentage 1..100 x type, the percentage as maxUnavailable, and as maxSurge with maxUnavailable 0. A run
  * depends on the number of Pods that the percentage comes to, so each number is run once.
@@ -141,25 +169,10 @@ static void u04_every_percentage_of_every_size_makes_progress(void **state)
 
     (void)state;
     for (int n = 1; n <= 20; n++)
-        for (size_t t = 0; t < CS_ARRAY_LEN(types); t++)
-            for (int surge = 0; surge < 2; surge++)
-                for (int percent = 1, last = 0; percent <= 100; percent++) {
-                    struct fleet_number p = {FLEET_PERCENT, percent};
-                    struct fleet_number zero = {FLEET_INT, 0};
-                    struct fleet_strategy s = {
-                        .n = n, .type = types[t], .unavailable = surge ? zero : p, .surge = surge ? p : zero};
-                    int pods = (n * percent + 99) / 100;
-                    bool admitted;
-
-                    if (pods == last)
-                        continue;
-                    last = pods;
-                    roll(&s, new_in_place(types[t]) ? new_image : new_env, &admitted);
-                    worlds++;
-                    refused += !admitted;
-                    if (admitted == (surge && strcmp(types[t], "InPlaceOnly") == 0))
-                        fail_msg("%d%% of %d, %s: %s", percent, n, types[t], admitted ? "admitted" : "refused");
-                }
+        for (size_t t = 0; t < CS_ARRAY_LEN(types); t++) {
+            every_percentage(n, types[t], false, &worlds, &refused);
+            every_percentage(n, types[t], true, &worlds, &refused);
+        }
     assert_int_equal(worlds, 210 * 4 * 2); /* 1 + 2 + … + 20 numbers of Pods */
     assert_int_equal(refused, 210);
 }
