@@ -275,13 +275,14 @@ def every_rule_holds_for_v1beta1(bed):
     for manifest, text in rows:
         refusal = bed.kubectl("create", "-n", space, "-f", "-", stdin=json.dumps(manifest), ok=False).text
         check(text in refusal, f"{text!r} is not in {refusal}")
-    create(bed, beta_set("web", podUpdatePolicy="InPlaceOnly"), space)
+    _, beta = create(bed, beta_set("web", podUpdatePolicy="InPlaceOnly"), space)
+    bed.api.merge(beta + "/status", {"status": {"replicas": 3}})
     refusal = bed.kubectl("patch", BETA_NAME, "web", "-n", space, "--type=json", "-p", json.dumps(
         [{"op": "add", "path": "/spec/template/spec/containers/0/args", "value": ["x"]}]), ok=False).text
     check("podUpdatePolicy InPlaceOnly allows only" in refusal, refusal)
     result = bed.kubectl("patch", BETA_NAME, "web", "-n", space, "--type=json", "-p", json.dumps(
         [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "nginx:latest"}]))
-    check("in place" in result.err, f"no warning: {result.err}")
+    check("up to 3 Pods in place" in result.err, f"no warning: {result.err}")
     create(bed, beta_set("quirk", maxUnavailable=0, maxSurge=1), space)  # quirk 2
 
 
