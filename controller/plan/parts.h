@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the files of the planner: the arithmetic of spec §5.2, orders of §5.6 and §6.3, the in-place state of §6.6.
+ * Between the files of the planner: the arithmetic of spec §5.2, orders of §5.6 and §6.3, the steps of a pass.
  * Everything here is pure and exposed so that unit tests reach it.
  */
 #ifndef CS_PLAN_PARTS_H
 #define CS_PLAN_PARTS_H
 
-#include "common/cloneset/resources.h"
+#include "controller/plan/inplace_state.h"
 #include "controller/plan/plan.h"
 
 /* ---- spec §5.2 ---- */
@@ -51,51 +51,6 @@ void cs_rank_for_delete(const struct cs_observation *o, struct cs_view_pod **gro
  * for it) before all others.
  */
 void cs_sort_for_update(const struct cs_observation *o, struct cs_view_pod **pods, uint32_t n);
-
-/* ---- the in-place state on a Pod (spec §6.6, A.3, A.4) ---- */
-struct cs_inplace_entry {
-    char *container, *image_id, *container_id; /* owned; ids may be NULL */
-};
-struct cs_inplace_state {
-    bool valid; /* the annotation exists and parses */
-    char *revision;
-    int64_t updated_ms; /* updateTimestamp, wall */
-    int64_t batch_ms; /* time of the newest containerBatchesRecord, or updated_ms */
-    bool has_next; /* next… entries: a later batch is due */
-    struct cs_inplace_entry *entries;
-    uint32_t n;
-    /* updateResources: what changes, from our own member containerResources; the peer's: its containers without values. */
-    struct cs_resize resize;
-};
-struct cs_inplace_grace {
-    bool present, valid;
-    char *revision;
-    int64_t grace_s;
-};
-void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret); /* text NULL: not valid */
-void cs_inplace_state_done(struct cs_inplace_state *s);
-void cs_inplace_grace_parse(const char *text, struct cs_inplace_grace *ret);
-void cs_inplace_grace_done(struct cs_inplace_grace *g);
-
-/* Spec §6.6 D with D11. Without state annotation: complete; with a grace annotation: not. */
-bool cs_inplace_complete(const struct cs_pod *p);
-/*
- * An update that was taken back before the kubelet acted on it never starts a container: what ran before is what is wanted
- * again. Wall time from which on such a Pod counts as complete, when by then its containers still stand as they were and are
- * named like their images; 0: never. The wait is for a kubelet that may still act on the update in between.
- */
-#define CS_INPLACE_STANDS_MS 10000
-int64_t cs_inplace_stands_at_ms(const struct cs_pod *p);
-/* ---- changing cpu and memory of a running Pod (gate InPlaceWorkloadVerticalScaling) ---- */
-
-/* The Pod's spec does not show the new values yet. */
-bool cs_resize_pending(const struct cs_pod *p, const struct cs_resize *r);
-/* It does, and the kubelet reports them of the containers (spec §9). A kubelet that reports none has nothing to say. */
-bool cs_resize_settled(const struct cs_pod *p, const struct cs_resize *r);
-/* NULL: the server will take it; else why not, to follow a Pod's name: "its QoS class would change". */
-const char *cs_resize_obstacle(const struct cs_pod *p, const struct cs_resize *r);
-/* Same image after normalising: "nginx" = "docker.io/library/nginx:latest". */
-bool cs_image_same(const char *a, const char *b);
 
 /* ---- the pass ---- */
 

@@ -108,7 +108,12 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
 void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
+
+/* sim_converged.c */
 bool sim_converged(struct sim *s, char *ret_why, size_t size);
 bool sim_pod_active(const struct cs_jtree *pod);
+int64_t sim_active_pods(struct sim *s);
+struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
+const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must hold at every commit, whatever fails, and what must be true in the end. The checks read the server's state, never
+ * What must hold at every commit, whatever fails. The checks read the server's state, never
  * the controller's; where the controller may have decided on an older state, a window says how old.
  */
 #include <stdio.h>
@@ -22,12 +22,12 @@ bool sim_pod_active(const struct cs_jtree *pod)
     return !sim_str(pod, "metadata/deletionTimestamp") && !cs_streq(phase, "Failed") && !cs_streq(phase, "Succeeded");
 }
 
-static struct sim_obj *the_set(struct sim *s)
+struct sim_obj *sim_the_set(struct sim *s)
 {
     return sim_find(s, CS_K_SET, SIM_SET);
 }
 
-static int64_t active_pods(struct sim *s)
+int64_t sim_active_pods(struct sim *s)
 {
     int64_t n = 0;
 
@@ -115,7 +115,7 @@ static void check_pod_name(struct sim *s, const struct sim_obj *o)
             sim_fail(s, "Pods %s and %s have the same id", o->name, x->name);
 }
 
-static const char *claim_of(const struct cs_jtree *volume)
+const char *sim_claim_of(const struct cs_jtree *volume)
 {
     return sim_str(volume, "persistentVolumeClaim/claimName");
 }
@@ -139,15 +139,15 @@ static void check_mounts(struct sim *s, const struct sim_obj *o)
 
 static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
 {
-    const char *uid = the_set(s) ? the_set(s)->uid : "";
+    const char *uid = sim_the_set(s) ? sim_the_set(s)->uid : "";
 
     for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
-        const struct sim_obj *c = claim_of(v) ? sim_find(s, CS_K_CLAIM, claim_of(v)) : NULL;
+        const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
 
-        if (!claim_of(v) || late)
+        if (!sim_claim_of(v) || late)
             continue;
         if (!c)
-            sim_fail(s, "Pod %s was created without its claim %s", o->name, claim_of(v));
+            sim_fail(s, "Pod %s was created without its claim %s", o->name, sim_claim_of(v));
         else if (sim_str(c->t, "metadata/deletionTimestamp"))
             sim_fail(s, "Pod %s was created on the Terminating claim %s", o->name, c->name);
         else if (!sim_owned_by(c->t, uid))
@@ -169,8 +169,8 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
     check_pod_name(s, o);
     check_mounts(s, o);
     check_new_claims(s, o, late);
-    if (!s->orphan_creates && active_pods(s) > most_allowed(s, false))
-        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)active_pods(s),
+    if (!s->orphan_creates && sim_active_pods(s) > most_allowed(s, false))
+        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)sim_active_pods(s),
             (long long)most_allowed(s, false));
 }
 
@@ -201,7 +201,7 @@ static bool available(const struct cs_jtree *pod)
 /* An available Pod goes out of service by our doing: as many as the strategy promises must stay. */
 static void check_available(struct sim *s, const struct sim_obj *leaving)
 {
-    const struct sim_obj *set = the_set(s);
+    const struct sim_obj *set = sim_the_set(s);
     int64_t replicas = sim_int(set->t, "spec/replicas", 1);
     int64_t most = sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1);
     int64_t left = 0;
@@ -234,7 +234,7 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
     if (!cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), sim_label(after, CS_LABEL_INSTANCE_ID)))
         sim_fail(s, "the id of Pod %s was changed", o->name);
     if (images_differ(o->t, after))
-        sim_hooks_check_image(s, the_set(s), o);
+        sim_hooks_check_image(s, sim_the_set(s), o);
     if (images_differ(o->t, after) && has_gate(o->t) && cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True"))
         sim_fail(s, "the image of Pod %s changes while its gate is True", o->name);
     if (leaves(o->t, after))
@@ -246,12 +246,12 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
 /* U-12: the claims of a Pod that is labelled so are the set's when it goes. */
 static void check_kept(struct sim *s, const struct sim_obj *o)
 {
-    const char *uid = the_set(s) ? the_set(s)->uid : "";
+    const char *uid = sim_the_set(s) ? sim_the_set(s)->uid : "";
 
     if (o->kept_ms == 0 || o->kept_ms > window_begin(s))
         return;
     for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
-        const struct sim_obj *c = claim_of(v) ? sim_find(s, CS_K_CLAIM, claim_of(v)) : NULL;
+        const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
 
         if (c && !sim_str(c->t, "metadata/deletionTimestamp") && !sim_owned_by(c->t, uid))
             sim_fail(s, "Pod %s is deleted and its kept claim %s goes along", o->name, c->name);
@@ -277,7 +277,7 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     o->doomed = true;
     if (!reuse_was_off(s))
         sim_fail(s, "claim %s is deleted though claims are taken over", o->name);
-    if (!the_set(s) || !sim_owned_by(o->t, the_set(s)->uid) || !id)
+    if (!sim_the_set(s) || !sim_owned_by(o->t, sim_the_set(s)->uid) || !id)
         sim_fail(s, "claim %s is deleted, but it is not the set's", o->name);
     if (id && pod_is_coming(s, id))
         sim_fail(s, "claim %s is deleted while its Pod is on its way to the server", o->name);
@@ -299,7 +299,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
-        sim_hooks_check_delete(s, the_set(s), o);
+        sim_hooks_check_delete(s, sim_the_set(s), o);
     check_available(s, o);
 }
 
@@ -342,7 +342,7 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
 
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o)
 {
-    const struct sim_obj *set = the_set(s);
+    const struct sim_obj *set = sim_the_set(s);
 
     (void)who;
     if (o->kind != CS_K_CLAIM || !set)
@@ -428,12 +428,12 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
 /* At every change of Pods or of the set. */
 void sim_check_state(struct sim *s)
 {
-    const struct sim_obj *set = the_set(s);
+    const struct sim_obj *set = sim_the_set(s);
     struct sim_sample x = {.from_ms = s->now_ms};
 
     if (!set)
         return;
-    x.pods = active_pods(s);
+    x.pods = sim_active_pods(s);
     x.replicas = sim_int(set->t, "spec/replicas", 1);
     if (s->n_samples > 0) {
         const struct sim_sample *last = &s->samples[s->n_samples - 1];
@@ -443,161 +443,4 @@ void sim_check_state(struct sim *s)
     }
     cs_grow(s->samples, s->n_samples, s->cap_samples);
     s->samples[s->n_samples++] = x;
-}
-
-/* ---- the end ---- */
-
-static bool no(char *ret_why, size_t size, const char *what, const char *name)
-{
-    (void)snprintf(ret_why, size, "%s: %s", name, what);
-    return false;
-}
-
-/* Every member of a is in b with an equal value. */
-static bool within(const struct cs_jtree *a, const struct cs_jtree *b)
-{
-    for (const struct cs_jtree *m = cs_jtree_is(a, CS_J_OBJECT) ? cs_jtree_first(a) : NULL; m; m = cs_jtree_next(m)) {
-        const struct cs_jtree *x = cs_jtree_get(b, cs_jtree_key(m));
-
-        if (!x || !cs_jtree_equal(m, x))
-            return false;
-    }
-    return true;
-}
-
-/* An empty object, as revisions have it of `resources`, is as good as none. */
-static const struct cs_jtree *member_of(const struct cs_jtree *container, const char *key)
-{
-    const struct cs_jtree *v = cs_jtree_get(container, key);
-
-    return cs_jtree_is(v, CS_J_OBJECT) && !cs_jtree_first(v) ? NULL : v;
-}
-
-/* In what the user edits; a revision's data may have members with default values that the template lacks. */
-static bool same_containers(const struct cs_jtree *a, const struct cs_jtree *b)
-{
-    static const char *const members[] = {"name", "image", "env", "resources"};
-
-    if (cs_jtree_count(a) != cs_jtree_count(b))
-        return false;
-    for (size_t i = 0; i < cs_jtree_count(a); i++)
-        for (size_t k = 0; k < CS_ARRAY_LEN(members); k++) {
-            const struct cs_jtree *x = member_of(cs_jtree_index(a, i), members[k]);
-            const struct cs_jtree *y = member_of(cs_jtree_index(b, i), members[k]);
-
-            if ((x != NULL) != (y != NULL) || (x && !cs_jtree_equal(x, y)))
-                return false;
-        }
-    return true;
-}
-
-static bool reuse_is_off(const struct sim_obj *set)
-{
-    return cs_jtree_is(sim_get(set->t, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE);
-}
-
-static const struct sim_obj *pod_with_id(const struct sim *s, const char *id)
-{
-    for (const struct sim_obj *o = s->objs; o; o = o->next)
-        if (o->kind == CS_K_POD && cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
-            return o;
-    return NULL;
-}
-
-/* The request of the claim template that a claim was made from; NULL: it is no more. */
-static const char *wanted_size(const struct sim_obj *set, const struct sim_obj *claim)
-{
-    for (struct cs_jtree *v = cs_jtree_first(sim_get(set->t, "spec/volumeClaimTemplates")); v; v = cs_jtree_next(v)) {
-        cs_autofree char *begin = cs_xasprintf("%s-%s-", sim_str(v, "metadata/name"), SIM_SET);
-
-        if (cs_str_starts(cs_str(claim->name), begin))
-            return sim_str(v, "spec/resources/requests/storage");
-    }
-    return NULL;
-}
-
-static bool wants_growth(const struct sim_obj *set)
-{
-    const struct cs_jtree *annos = sim_get(set->t, "metadata/annotations");
-
-    return cs_jtree_is(annos, CS_J_OBJECT) &&
-           cs_streq(cs_jtree_str(cs_jtree_get(annos, CS_ANNO_EXPAND_CLAIMS)), "true");
-}
-
-static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
-{
-    const struct sim_obj *p = pod_with_id(s, sim_label(o->t, CS_LABEL_INSTANCE_ID));
-    const char *want = wanted_size(set, o);
-    int sign;
-
-    if (sim_str(o->t, "metadata/deletionTimestamp"))
-        return no(ret_why, size, "is Terminating", o->name);
-    if (!sim_owned_by(o->t, set->uid))
-        return true;
-    if (reuse_is_off(set) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
-        return no(ret_why, size, "has no Pod that needs it, and nothing takes it over", o->name);
-    if (want && o->serial % 3 != 0 && wants_growth(set) &&
-        cs_quantity_cmp(cs_str(want), cs_str(sim_str(o->t, "spec/resources/requests/storage")), &sign) && sign > 0)
-        return no(ret_why, size, "has not grown", o->name);
-    return true;
-}
-
-static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
-{
-    const char *revision = sim_str(set->t, "status/updateRevision");
-
-    if (sim_str(o->t, "metadata/deletionTimestamp"))
-        return no(ret_why, size, "is Terminating", o->name);
-    if (!sim_pod_active(o->t))
-        return s->sc->claims && !reuse_is_off(set) ? no(ret_why, size, "has finished and is still there", o->name)
-                                                   : true;
-    if (!cs_streq(sim_condition(o->t, "Ready"), "True"))
-        return no(ret_why, size, "is not Ready", o->name);
-    if (!revision || !cs_revision_same(sim_label(o->t, CS_LABEL_REVISION), revision))
-        return no(ret_why, size, "is not at the update revision", o->name);
-    if (sim_label(o->t, CS_LABEL_SPECIFIED_DELETE))
-        return no(ret_why, size, "is still marked", o->name);
-    if (sim_hooks_pending(o))
-        return no(ret_why, size, sim_hooks_pending(o), o->name);
-    if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(set->t, "spec/template/spec/containers")))
-        return no(ret_why, size, "has other containers than the template", o->name);
-    if (!within(sim_get(set->t, "spec/template/metadata/labels"), sim_get(o->t, "metadata/labels")))
-        return no(ret_why, size, "lacks labels of the template", o->name);
-    for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
-        const struct sim_obj *c = claim_of(v) ? sim_find(s, CS_K_CLAIM, claim_of(v)) : NULL;
-
-        if (claim_of(v) && (!c || !sim_owned_by(c->t, set->uid) || sim_str(c->t, "metadata/deletionTimestamp")))
-            return no(ret_why, size, "has no claim of the set", o->name);
-    }
-    return true;
-}
-
-bool sim_converged(struct sim *s, char *ret_why, size_t size)
-{
-    static const char *const counters[] = {"status/replicas", "status/readyReplicas", "status/availableReplicas",
-        "status/updatedReplicas", "status/updatedReadyReplicas"};
-    const struct sim_obj *set = the_set(s);
-    int64_t replicas = sim_int(set->t, "spec/replicas", 1);
-    const struct cs_jtree *names = sim_get(set->t, "spec/scaleStrategy/podsToDelete");
-
-    for (const struct sim_obj *o = s->objs; o; o = o->next)
-        if ((o->kind == CS_K_POD && !pod_done(s, set, o, ret_why, size)) ||
-            (o->kind == CS_K_CLAIM && s->sc->minds_claims && !claim_done(s, set, o, ret_why, size)))
-            return false;
-    if (active_pods(s) != replicas)
-        return no(ret_why, size, "has the wrong number of Pods", SIM_SET);
-    if (cs_jtree_is(names, CS_J_ARRAY) && cs_jtree_count(names) > 0)
-        return no(ret_why, size, "still names Pods to delete", SIM_SET);
-    for (size_t i = 0; i < CS_ARRAY_LEN(counters); i++)
-        if (sim_int(set->t, counters[i], -1) != replicas)
-            return no(ret_why, size, counters[i], SIM_SET);
-    if (sim_int(set->t, "status/observedGeneration", -1) != sim_int(set->t, "metadata/generation", 0))
-        return no(ret_why, size, "status/observedGeneration", SIM_SET);
-    if (!cs_streq(sim_str(set->t, "status/currentRevision"), sim_str(set->t, "status/updateRevision")))
-        return no(ret_why, size, "status/currentRevision", SIM_SET);
-    /* kstatus: Current (docs/status.md) */
-    if (!cs_streq(sim_condition(set->t, "Ready"), "True") || !cs_streq(sim_condition(set->t, "Reconciling"), "False") ||
-        !cs_streq(sim_condition(set->t, "Stalled"), "False"))
-        return no(ret_why, size, "is not Ready, Reconciling or Stalled", SIM_SET);
-    return true;
 }

@@ -174,8 +174,7 @@ static void u09_recorded_claim_templates(void **state)
     fixture_init(&f);
     for (size_t i = 0; i < CS_ARRAY_LEN(recorded_rows); i++) {
         cs_autostrbuf text = CS_STRBUF_INIT;
-        cs_strbuf_addf(
-            &text, OBJ(",\"annotations\":{\"" CS_ANNO_CLAIM_TEMPLATES "\":%s}}"), recorded_rows[i].recorded);
+        cs_strbuf_addf(&text, OBJ(",\"annotations\":{\"" CS_ANNO_CLAIM_TEMPLATES "\":%s}}"), recorded_rows[i].recorded);
         struct cs_revision *r = cs_revision_decode(f.pool, fixture_parse(&f, cs_strbuf_str(&text)), NULL);
         assert_non_null(r);
         if (r->n_vcts != recorded_rows[i].want)
