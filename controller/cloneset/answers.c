@@ -464,6 +464,17 @@ static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
     finish(op);
 }
 
+/* What takes a claim away and may still do so: nobody is to rely on that claim meanwhile, unless it changes (D12). */
+static void note_late(struct cs_ops *op)
+{
+    struct cs_entry *e = cs_op_entry(op);
+
+    if ((op->action != CS_ACT_DELETE_CLAIM && op->action != CS_ACT_HAND_OVER) || !e || !e->obj)
+        return;
+    e->late_rv = e->meta->rv;
+    e->late_until_ms = cs_loop_now_ms(op->c->o.loop) + MAY_LAND_MS;
+}
+
 static void on_failure(struct cs_ops *op, const struct cs_error *err)
 {
     struct cs_controller *c = op->c;
@@ -498,6 +509,7 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
     if (cs_error_in_doubt(err)) {
         cs_log_info(c->o.log, "a request is in doubt", CS_KVS("name", op->name),
             CS_KVS("action", cs_action_name(op->action)), CS_KVS("err", err->message));
+        note_late(op);
         if (is_create(op))
             op->may_land_until_ms = cs_loop_now_ms(c->o.loop) + MAY_LAND_MS;
         again(op, !is_create(op), err->retry_after_ms); /* D5e: creates under the same name */

@@ -92,6 +92,8 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, const 
     v->id = claim ? claim->id : e->id;
     v->foreign = claim && !claim_name_fits(o->set, claim);
     v->refused = e->refused;
+    if (claim && e->late_rv == claim->meta.rv && cs_loop_now_ms(r->c->o.loop) < e->late_until_ms)
+        v->late_until_ms = cs_clock_wall_ms(r->c->o.clock) + e->late_until_ms - cs_loop_now_ms(r->c->o.loop);
     add_pod_facts(v, e, r);
 }
 

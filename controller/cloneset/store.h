@@ -28,6 +28,9 @@ struct cs_entry {
     struct cs_set_entry *set; /* owner, or NULL */
     uint32_t at; /* index in set->entries[kind] */
     enum cs_busy busy;
+    /* A claim: a DELETE or hand-over of this version whose answer got lost may take effect until then (D12); loop time. */
+    uint64_t late_rv;
+    int64_t late_until_ms;
     bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
     uint64_t seq; /* of the store, when obj was taken (D5d) */
     const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */

@@ -61,15 +61,20 @@ static void find_vacancies(struct creation *c)
         const char *id = o->claims[from].id;
         bool usable = false;
         bool blocked = false;
+        int64_t late = 0;
         uint32_t to = from;
 
         for (; to < o->n_claims && strcmp(o->claims[to].id, id) == 0; to++) {
             usable = usable || !o->claims[to].claim || cs_plan_claim_is_sets(pl, &o->claims[to]);
             blocked =
                 blocked || o->claims[to].foreign || (o->claims[to].claim && !cs_plan_claim_is_sets(pl, &o->claims[to]));
+            late = o->claims[to].late_until_ms > late ? o->claims[to].late_until_ms : late;
             blocked = blocked || (!reuse && o->claims[to].claim && !o->claims[to].made);
         }
-        if (usable && !blocked && !cs_plan_id_has_pod(pl, id)) {
+        if (usable && !blocked && late > o->now_ms && !cs_plan_id_has_pod(pl, id)) {
+            c->waiting++;
+            cs_plan_requeue_at(pl, late);
+        } else if (usable && !blocked && !cs_plan_id_has_pod(pl, id)) {
             size_t cap = c->cap;
 
             cs_grow(c->ids, (size_t)c->n, cap);

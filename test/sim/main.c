@@ -73,6 +73,7 @@ static const uint64_t regressions[] = {
     831, 2970, /* taken back before the kubelet acted, an in-place update waited for ever for a new container */
     4045, 5157, 5173, /* a create in doubt was refused when sent again, and another name was taken as well */
     1812, /* a Pod was made under a name that podsToDelete still had, and went with the claims it had taken over */
+    90987, /* a claim was taken over while a DELETE of it, whose answer got lost, was still to land */
     3311, /* a create in doubt was sent again though its Pod had come, gone and been replaced */
 };
 

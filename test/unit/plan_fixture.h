@@ -10,7 +10,7 @@
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
  * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys
  * preDeleteHook and preUpdateHook; x: one of somebody else). A Pod that is "kept" leaves its claims behind. A claim's row:
- * "bbbbb", "bbbbb pod" (handed over to its Pod), "bbbbb foreign", "bbbbb busy", and "made" (for a Pod to come), "asked" (the
+ * "bbbbb", "bbbbb pod" (handed over to its Pod), "bbbbb foreign", "bbbbb busy", and "made" (for a Pod to come), "late" (for 5 s a lost request may take it away), "asked" (the
  * server has just said that no Pod has the id), "template:logs" (instead of data), "request:2Gi" (instead of 1Gi), "pending",
  * "resizing", "refused:2Gi". Include after cmocka.h.
  */
