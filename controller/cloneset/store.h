@@ -28,9 +28,8 @@ struct cs_entry {
     struct cs_set_entry *set; /* owner, or NULL */
     uint32_t at; /* index in set->entries[kind] */
     enum cs_busy busy;
-    /* A claim: a DELETE or hand-over of this version whose answer got lost may take effect until then (D12); loop time. */
-    uint64_t late_rv;
-    int64_t late_until_ms;
+    uint64_t late_rv; /* a claim: a DELETE or hand-over of this version whose answer got lost … */
+    int64_t late_until_ms; /* … may take effect until then (D12); loop time */
     bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
     uint64_t seq; /* of the store, when obj was taken (D5d) */
     const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */
@@ -47,7 +46,6 @@ struct cs_entries {
     uint32_t n;
     size_t cap;
 };
-
 #define CS_BLOCK_MS 300000
 
 /* A name of ours that somebody else's object has (D4): until that is gone, as far as it is seen, and no longer than CS_BLOCK_MS. */
@@ -147,7 +145,6 @@ void cs_set_made_add(struct cs_store *s, struct cs_set_entry *se, const char *id
 void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);
 const struct cs_free_id *cs_set_free_find(const struct cs_set_entry *se, const char *id); /* NULL: nothing is known */
 void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms);
-/* Ends blocks whose time is over or whose object is gone. */
-void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms);
+void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms); /* time over, or object gone */
 
 #endif

@@ -366,6 +366,7 @@ def others_are_created_as_fast_with_all_our_programs_gone(bed):
     """Issue 3: registered, but the webhook's port takes connections and never answers, which is worse than no port at all.
     Side by side with a cluster without our registrations and policy; one call to us would take 2 or 3 s."""
     bed.ensure_webhook()
+    product.wait_strict(bed.api)
     bed.stop_webhook()
     registered = {path: bed.api.get(path)["webhooks"] for path in (beds.MUTATING, beds.VALIDATING)}
     policy = ("-f", "manifests/base/instance-id-policy.yaml")

@@ -65,6 +65,7 @@ def an_emptied_secret_is_filled_again_and_nobody_notices(bed):
 @test
 def applying_the_manifests_again_leaves_the_entries(bed):
     bed.ensure_webhook()
+    wait_until("all entries have the same bundle", lambda: len(set(bundles(bed))) == 1, 30)
     good = bundles(bed)
     loop = AdmissionLoop(bed.api)
     bed.install()
