@@ -9,6 +9,7 @@
 
 #include "common/base/alloc.h"
 #include "controller/cloneset/ops.h"
+#include "controller/cloneset/store_ids.h"
 #include "controller/plan/parts.h"
 
 /* A server gives a request up after 60 s (its --request-timeout): what has not landed by then never will (D5e). */
@@ -398,8 +399,9 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     if (r && op->action == CS_ACT_CREATE_REVISION) {
         struct cs_entry *e = cs_op_entry(op);
 
-        /* Same name, other data: the collision count makes another name (spec §4.2). */
-        if (!ours || !e || !e->norm || e->digest != r->se->digest || !cs_template_equal(e->norm, r->se->norm))
+        /* Same name, other data, or somebody else's: the collision count makes another name (spec §4.2). */
+        if (!(ours || (e && e->loose)) || !e || !e->norm || e->digest != r->se->digest ||
+            !cs_template_equal(e->norm, r->se->norm))
             r->collision_count++;
     } else if (r && !ours) {
         block(r, op, cs_op_entry(op));

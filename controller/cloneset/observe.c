@@ -7,6 +7,7 @@
 
 #include "common/base/alloc.h"
 #include "controller/cloneset/controller.h"
+#include "controller/cloneset/store_ids.h"
 
 /* The Node of a Pod; NULL: it has none, or the Node is not known (any more). */
 static const struct cs_node *node_of(struct cs_controller *c, const struct cs_pod *p)
@@ -140,19 +141,27 @@ static int by_number(const void *x, const void *y)
     return strcmp(a->meta.name, b->meta.name);
 }
 
-static void observe_revisions(struct cs_set_run *r, struct cs_observation *o)
+static void add_revision(struct cs_observation *o, const struct cs_entry *e)
+{
+    if (!e->obj || e->meta->deleted_ms != 0)
+        return;
+    o->revisions[o->n_revisions++] =
+        (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .digest = e->digest, .busy = e->busy};
+}
+
+/* Spec §4.2: those of the set, and those without controller that its selector matches. */
+static void observe_revisions(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *o)
 {
     const struct cs_entries *list = &r->se->entries[CS_K_REVISION];
+    const struct cs_entries *loose = &c->store.loose;
 
-    o->revisions = cs_new_array(struct cs_view_revision, list->n + 1);
-    for (uint32_t i = 0; i < list->n; i++) {
-        const struct cs_entry *e = list->items[i];
-
-        if (!e->obj || e->meta->deleted_ms != 0)
-            continue;
-        o->revisions[o->n_revisions++] =
-            (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .digest = e->digest, .busy = e->busy};
-    }
+    o->revisions = cs_new_array(struct cs_view_revision, list->n + (size_t)loose->n + 1);
+    for (uint32_t i = 0; i < list->n; i++)
+        add_revision(o, list->items[i]);
+    for (uint32_t i = 0; i < loose->n; i++)
+        if (cs_streq(loose->items[i]->meta->ns, o->set->meta.ns) &&
+            cs_selector_matches(&o->set->spec.selector, &loose->items[i]->meta->labels))
+            add_revision(o, loose->items[i]);
     if (o->n_revisions > 1)
         qsort(o->revisions, o->n_revisions, sizeof(o->revisions[0]), by_number);
 }
@@ -173,7 +182,7 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
         return false;
     observe_pods(c, r, &o);
     observe_claims(c, r, &o);
-    observe_revisions(r, &o);
+    observe_revisions(c, r, &o);
     o.gates = &c->o.gates;
     o.exclude_preparing = c->o.exclude_preparing;
     o.revision_busy = r->revision_busy;

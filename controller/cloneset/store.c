@@ -12,6 +12,7 @@
 #include "common/base/strbuf.h"
 #include "common/cloneset/defaults.h"
 #include "common/cloneset/validate.h"
+#include "controller/cloneset/store_ids.h"
 
 #define VIOLATIONS_MAX 900 /* the message of an event holds 1024 bytes */
 
@@ -128,17 +129,31 @@ static void changed(struct cs_store *s, struct cs_set_entry *se)
         s->hooks.on_change(s->hooks.ctx, se);
 }
 
-static void unlink_entry(struct cs_store *s, struct cs_entry *e)
+static void take_out(struct cs_entries *list, const struct cs_entry *e)
 {
-    struct cs_set_entry *se = e->set;
-    struct cs_entries *list;
-
-    if (!se)
-        return;
-    list = &se->entries[e->kind];
     list->items[e->at] = list->items[list->n - 1];
     list->items[e->at]->at = e->at;
     list->n--;
+}
+
+static void put_in(struct cs_entries *list, struct cs_entry *e)
+{
+    cs_grow(list->items, (size_t)list->n, list->cap);
+    e->at = list->n;
+    list->items[list->n++] = e;
+}
+
+static void unlink_entry(struct cs_store *s, struct cs_entry *e)
+{
+    struct cs_set_entry *se = e->set;
+
+    if (e->loose) {
+        take_out(&s->loose, e);
+        e->loose = false;
+    }
+    if (!se)
+        return;
+    take_out(&se->entries[e->kind], e);
     e->set = NULL;
     changed(s, se);
     cs_store_collect(s, se);
@@ -146,18 +161,30 @@ static void unlink_entry(struct cs_store *s, struct cs_entry *e)
 
 static void link_entry(struct cs_store *s, struct cs_entry *e, struct cs_set_entry *se)
 {
-    struct cs_entries *list;
-
-    if (e->set == se)
+    if (e->set == se && !e->loose)
         return;
     unlink_entry(s, e);
     if (!se)
         return;
-    list = &se->entries[e->kind];
-    cs_grow(list->items, (size_t)list->n, list->cap);
-    e->at = list->n;
-    list->items[list->n++] = e;
+    put_in(&se->entries[e->kind], e);
     e->set = se;
+}
+
+/* A revision that nobody controls is used by the sets of its namespace that it fits (spec §4.2). */
+static void set_loose(struct cs_store *s, struct cs_entry *e)
+{
+    struct cs_set_entry *se;
+    struct cs_set_entry *tmp;
+
+    if (!e->loose) {
+        unlink_entry(s, e);
+        put_in(&s->loose, e);
+        e->loose = true;
+    }
+    HASH_ITER (hh, s->sets, se, tmp) {
+        if (se->set && cs_streq(se->set->meta.ns, e->meta->ns))
+            changed(s, se);
+    }
 }
 
 static void free_entry(struct cs_store *s, struct cs_entry *e)
@@ -193,6 +220,7 @@ void cs_store_done(struct cs_store *s)
     HASH_ITER (hh, s->sets, se, stmp) {
         free_set(s, se);
     }
+    free(s->loose.items);
     cs_intern_free(s->pool);
     s->pool = NULL;
 }
@@ -401,7 +429,10 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
     }
     if (e->kind == CS_K_SET)
         return;
-    link_entry(s, e, owner);
+    if (e->kind == CS_K_REVISION && !cs_meta_controller(meta))
+        set_loose(s, e);
+    else
+        link_entry(s, e, owner);
     if (owner && e->kind == CS_K_POD && ((struct cs_pod *)obj)->id)
         cs_set_free_drop(s, owner, ((struct cs_pod *)obj)->id);
     changed(s, e->set);
@@ -439,6 +470,8 @@ static void object_gone(struct cs_store *s, struct cs_entry *e)
         free_entry(s, e);
         return;
     }
+    if (e->loose)
+        unlink_entry(s, e);
     /* Keep the entry for the request under way; what it still says of this uid is history. */
     free(e->gone_uid);
     e->gone_uid = e->obj ? cs_xstrdup(e->meta->uid) : NULL;
@@ -495,93 +528,4 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
         if (s->hooks.on_restored)
             s->hooks.on_restored(s->hooks.ctx, k);
     }
-}
-
-/* ---- ids without a Pod ---- */
-
-const struct cs_free_id *cs_set_free_find(const struct cs_set_entry *se, const char *id)
-{
-    uint32_t lo = 0;
-    uint32_t hi = se->n_free_ids;
-
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        int c = strcmp(se->free_ids[mid].id, id);
-
-        if (c == 0)
-            return &se->free_ids[mid];
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return NULL;
-}
-
-static struct cs_free_id *need_free(struct cs_store *s, struct cs_set_entry *se, const char *id)
-{
-    uint32_t i = 0;
-
-    while (i < se->n_free_ids && strcmp(se->free_ids[i].id, id) < 0)
-        i++;
-    if (i < se->n_free_ids && strcmp(se->free_ids[i].id, id) == 0)
-        return &se->free_ids[i];
-    cs_grow(se->free_ids, (size_t)se->n_free_ids, se->cap_free_ids);
-    memmove(&se->free_ids[i + 1], &se->free_ids[i], (se->n_free_ids - i) * sizeof(se->free_ids[0]));
-    se->free_ids[i] = (struct cs_free_id){.id = cs_intern_str(s->pool, cs_str(id))};
-    se->n_free_ids++;
-    return &se->free_ids[i];
-}
-
-void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id, struct cs_asked asked)
-{
-    struct cs_free_id *f = need_free(s, se, id);
-
-    f->absent = true;
-    f->asked = asked;
-}
-
-void cs_set_made_add(struct cs_store *s, struct cs_set_entry *se, const char *id)
-{
-    need_free(s, se, id)->made = true;
-}
-
-void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *id)
-{
-    const struct cs_free_id *f = cs_set_free_find(se, id);
-    size_t i = f ? (size_t)(f - se->free_ids) : 0;
-
-    if (!f)
-        return;
-    cs_intern_unref(s->pool, f->id);
-    se->n_free_ids--;
-    memmove(&se->free_ids[i], &se->free_ids[i + 1], (se->n_free_ids - i) * sizeof(se->free_ids[0]));
-}
-
-/* ---- names that others have ---- */
-
-void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms)
-{
-    const char *name = strchr(by->key, '/') + 1;
-    struct cs_blocked_id *b;
-
-    cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);
-    b = &se->blocked[se->n_blocked++];
-    *b = (struct cs_blocked_id){.kind = by->kind, .seen = by->obj != NULL, .until_ms = now_ms + CS_BLOCK_MS};
-    memcpy(b->id, id, CS_ID_SIZE);
-    memcpy(b->name, name, strnlen(name, CS_NAME_SIZE - 1));
-}
-
-void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < se->n_blocked; i++) {
-        const struct cs_blocked_id *b = &se->blocked[i];
-        const struct cs_entry *e = b->seen && se->set ? cs_store_find(s, b->kind, se->set->meta.ns, b->name) : NULL;
-
-        if (now_ms < b->until_ms && (!b->seen || (e && e->obj)))
-            se->blocked[n++] = *b;
-    }
-    se->n_blocked = n;
 }

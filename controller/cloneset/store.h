@@ -26,7 +26,8 @@ struct cs_entry {
     void *obj; /* struct cs_cloneset, cs_pod, …; owned */
     const struct cs_meta *meta; /* inside obj */
     struct cs_set_entry *set; /* owner, or NULL */
-    uint32_t at; /* index in set->entries[kind] */
+    uint32_t at; /* index in set->entries[kind], or in store->loose */
+    bool loose; /* a revision without controller (spec §4.2): in store->loose */
     enum cs_busy busy;
     uint64_t late_rv; /* a claim: a DELETE or hand-over of this version whose answer got lost … */
     int64_t late_until_ms; /* … may take effect until then (D12); loop time */
@@ -46,6 +47,7 @@ struct cs_entries {
     uint32_t n;
     size_t cap;
 };
+
 #define CS_BLOCK_MS 300000
 
 /* A name of ours that somebody else's object has (D4): until that is gone, as far as it is seen, and no longer than CS_BLOCK_MS. */
@@ -102,6 +104,8 @@ struct cs_store {
     struct cs_intern *pool;
     struct cs_entry *tables[CS_K_COUNT];
     struct cs_set_entry *sets;
+    struct cs_entries
+        loose; /* revisions without controller: few, whoever's selector they match uses them (spec §4.2) */
     uint64_t list_seq[CS_K_COUNT];
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
@@ -138,13 +142,5 @@ struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid);
  */
 void cs_store_collect(struct cs_store *s, const struct cs_set_entry *se);
 void cs_store_sweep(struct cs_store *s);
-
-/* A read sent at that time found no Pod of the id; or none can have it yet, since its claim was just made. */
-void cs_set_absent_add(struct cs_store *s, struct cs_set_entry *se, const char *id, struct cs_asked asked);
-void cs_set_made_add(struct cs_store *s, struct cs_set_entry *se, const char *id);
-void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *id);
-const struct cs_free_id *cs_set_free_find(const struct cs_set_entry *se, const char *id); /* NULL: nothing is known */
-void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms);
-void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms); /* time over, or object gone */
 
 #endif

@@ -127,6 +127,50 @@ static void spec_5_6_nodes_are_looked_up_when_topologies_ask(void **state)
     bed_done(&b);
 }
 
+/* Spec §4.2: also those without controller that the selector matches; of others' never. */
+static void spec_4_2_revisions_without_owner_are_used(void **state)
+{
+#define OWNED_BY(uid)                                                                                                  \
+    ",'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'x','uid':'" uid             \
+    "','controller':true}]"
+    static const struct {
+        const char *what, *meta;
+        bool used;
+    } rows[] = {
+        {"the set's", "'name':'r','namespace':'ns','labels':{'app':'web'}" OWNED_BY("u1"), true},
+        {"nobody's", "'name':'r','namespace':'ns','labels':{'app':'web'}", true},
+        {"nobody's, with other labels", "'name':'r','namespace':'ns','labels':{'app':'other'}", false},
+        {"nobody's, in another namespace", "'name':'r','namespace':'other','labels':{'app':'web'}", false},
+        {"another set's", "'name':'r','namespace':'ns','labels':{'app':'web'}" OWNED_BY("u2"), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct cs_observation o;
+        struct bed b;
+
+        bed_init(&b);
+        feed_set(&b, "");
+        feed(&b, CS_K_REVISION, rows[i].meta, "'data':{},'revision':1");
+        observe(&b, &o);
+        if (o.n_revisions != rows[i].used)
+            fail_msg("%s: %u", rows[i].what, o.n_revisions);
+        cs_observation_done(&o);
+        /* It finds an owner, or goes. */
+        feed(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}" OWNED_BY("u2"),
+            "'data':{},'revision':1");
+        observe(&b, &o);
+        assert_int_equal(o.n_revisions, 0);
+        cs_observation_done(&o);
+        feed(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}", "'data':{},'revision':1");
+        cs_store_remove(&b.c.store, CS_K_REVISION, "ns", "r", NULL, 0);
+        observe(&b, &o);
+        assert_int_equal(o.n_revisions, 0);
+        cs_observation_done(&o);
+        bed_done(&b);
+    }
+}
+
 static void d1_the_node_of_a_pod_that_ends_or_does_not_run_may_be_lost(void **state)
 {
     static const struct {
@@ -162,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_5_6_nodes_are_looked_up_when_topologies_ask),
+        cmocka_unit_test(spec_4_2_revisions_without_owner_are_used),
         cmocka_unit_test(d1_the_node_of_a_pod_that_ends_or_does_not_run_may_be_lost),
     };
 

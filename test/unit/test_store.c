@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "controller/cloneset/store.h"
+#include "controller/cloneset/store_ids.h"
 
 #include "common/base/alloc.h"
 
