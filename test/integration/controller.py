@@ -327,6 +327,10 @@ def a_pod_on_a_lost_node_is_replaced_under_a_fresh_id(bed):
             check(claims.items() <= uids(web.claims(terminating=True)).items(), "a claim is gone")
             wait_until("an event says so", lambda: any(name in event["message"] and event["type"] == "Warning"
                                                        for event in web.events()), 10)
+            # Otherwise its Pods fail a while after their second node is removed, in the middle of another test.
+            player.hold = lambda pod: False
+            bed.api.delete(web.path)
+            wait_until("its Pods are gone", lambda: not web.pods(terminating=True), 30)
         finally:
             player.beating = True
             player.hold = lambda pod: False

@@ -81,14 +81,14 @@ def retry_after_is_honoured(bed):
     with Running(bed, server=proxy.url):
         web = bed.create(cloneset("web", 1, claims=False), space)
         web.wait_settled(1)
-        rule = proxy.rule(r"^POST .*/pods", times=3, status=429, retry_after=2)
+        rule = proxy.rule(rf"^POST .*/{space}/pods", times=3, status=429, retry_after=2)
         begin = time.monotonic()
         bed.api.merge(web.path, {"spec": {"replicas": 2}})
         web.wait_settled(2)
         check_equal(rule.struck, 3, "requests that were refused")
         gaps = [b - a for a, b in zip(rule.at, rule.at[1:])]
         check(all(gap >= 1.9 for gap in gaps), f"asked again after {gaps} s instead of 2")
-        check(time.monotonic() - begin < 20, f"it took {time.monotonic() - begin:.1f} s")
+        check(time.monotonic() - begin < 30, f"it took {time.monotonic() - begin:.1f} s")
 
 
 @test
@@ -96,7 +96,7 @@ def writes_in_doubt_are_not_done_twice(bed):
     """D5e: a fifth of the writes is done, and the answer lost."""
     proxy = through_proxy(bed)
     space = bed.namespace("doubt")
-    proxy.rule(r"^POST .*/controllerrevisions", times=1, lost="after")  # there are few: one of them in any case
+    proxy.rule(rf"^POST .*/{space}/controllerrevisions", times=1, lost="after")  # there are few: one of them in any case
     rule = proxy.rule(r"^(POST|PATCH|DELETE) .*/(pods|persistentvolumeclaims|controllerrevisions|clonesets)", every=5, lost="after")
     with Running(bed, server=proxy.url):
         whole_life(bed, space)
@@ -151,10 +151,11 @@ def broken_and_expired_watches_are_resumed(bed):
 def slow_answers_do_not_lead_to_more_pods(bed):
     proxy = through_proxy(bed)
     space = bed.namespace("slow")
-    proxy.rule(r"^(POST|PATCH|DELETE) ", every=4, delay=1.0)
-    proxy.rule(r"^POST .*/pods", times=2, delay=6.0)  # longer than the client waits: D12
+    late = proxy.rule(rf"^POST .*/{space}/pods", times=2, delay=6.0)  # longer than the client waits: D12
+    slow = proxy.rule(r"^(POST|PATCH|DELETE) ", every=4, delay=1.0)
     with Running(bed, server=proxy.url):
         whole_life(bed, space, pods=4)
+        check(late.struck == 2 and slow.struck > 5, f"the faults struck {late.struck} and {slow.struck} times")
 
 
 @test
