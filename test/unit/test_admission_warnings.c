@@ -318,6 +318,11 @@ static void test_fields(void **state)
             "{'apps.kruise.io/image-predownload-parallelism':'1'}",
             {"annotation apps.kruise.io/image-predownload-parallelism has no effect here: pulling images ahead needs "
              "OpenKruise's node daemon"}},
+        {"pre-download by several annotations", NO_CLAIMS,
+            "metadata.annotations = "
+            "{'apps.kruise.io/image-predownload-parallelism':'1','apps.kruise.io/"
+            "image-predownload-timeout-seconds':'1'}",
+            {"annotation apps.kruise.io/image-predownload-parallelism (and 1 more like it) has no effect here: *"}},
         {"pre-download by field", IN_PLACE, STRATEGY "inPlaceUpdateStrategy = {'imagePreDownloadTimeoutSeconds':5}",
             {"spec.updateStrategy.inPlaceUpdateStrategy.imagePreDownloadTimeoutSeconds has no effect here: pulling "
              "images "
@@ -463,6 +468,13 @@ static void test_creation(void **state)
              "spec.template.spec.containers[0].command: explicit empty value"}},
         {"U-12: a label that cannot do what it says", KEEP " ;; " REUSE_OFF, NULL,
             {"label apps.kruise.io/keep-pvc-for-deletion has no lasting effect *"}},
+        {"variables of one kind are one warning",
+            "spec.updateStrategy.type = 'InPlaceIfPossible' ;; spec.template.metadata.labels.v = '1' ;; " C0
+            "env = [{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}},"
+            "{'name':'B','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}},"
+            "{'name':'C','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}}]",
+            NULL,
+            {"env A of container nginx reads metadata.labels['v'] (and 2 more like it): here no container restarts *"}},
         {"many are cut", POD "a1 = 1 ;; " POD "a2 = 1 ;; " POD "a3 = 1 ;; " POD "a4 = 1 ;; " POD "a5 = 1", NULL,
             {"unknown field spec.template.spec.a1 has no effect", "unknown field spec.template.spec.a2 has no effect",
                 "unknown field spec.template.spec.a3 has no effect", "and 2 more unknown fields"}},
