@@ -44,8 +44,8 @@ static struct cs_json field_path_of(struct cs_json env)
     return cs_json_at(env, "valueFrom", "fieldRef", "fieldPath", NULL);
 }
 
-/* The old side has this variable of this container, reading the same. */
-static bool had(const struct cs_edit_side *was, struct cs_json container, struct cs_json env)
+/* The old side has this variable of this container, reading the same; *ret_image: and the container's image was this. */
+static bool had(const struct cs_edit_side *was, struct cs_json container, struct cs_json env, struct cs_json *ret_image)
 {
     struct cs_json containers = cs_list_of(cs_object_of(was->tmpl, "spec"), "containers");
 
@@ -56,8 +56,10 @@ static bool had(const struct cs_edit_side *was, struct cs_json container, struct
             continue;
         cs_json_foreach (x, list) {
             if (cs_json_equal(cs_json_get(x, "name"), cs_json_get(env, "name")) &&
-                cs_json_equal(field_path_of(x), field_path_of(env)))
+                cs_json_equal(field_path_of(x), field_path_of(env))) {
+                *ret_image = cs_json_get(c, "image");
                 return true;
+            }
         }
     }
     return false;
@@ -84,7 +86,7 @@ static bool look_at(
 {
     struct cs_str path = cs_check_text(&e->mem, field_path_of(env)), key;
     const char *map = map_of(path, &key);
-    struct cs_json was, is;
+    struct cs_json was, is, image;
 
     if (!map)
         return false;
@@ -92,9 +94,9 @@ static bool look_at(
     is = cs_json_getn(cs_object_of(cs_object_of(e->is.tmpl, "metadata"), map), key);
     if (!cs_json_exists(was) && !cs_json_exists(is))
         return false; /* nothing that an update of the template would change */
-    if (e->create || !is_in_place(e->was.type) || !had(&e->was, container, env))
+    if (e->create || !is_in_place(e->was.type) || !had(&e->was, container, env, &image))
         add_found(ret_new, e, container, env);
-    else if (e->in_place && !cs_json_equal(was, is))
+    else if (e->in_place && !cs_json_equal(was, is) && cs_json_equal(image, cs_json_get(container, "image")))
         add_found(ret_old, e, container, env);
     return true;
 }

@@ -455,6 +455,24 @@ static void spec_6_4_env_from_metadata(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* What restarts reads the new value. */
+static void spec_6_4_env_of_a_container_that_restarts_anyhow(void **state)
+{
+    cs_autofree char *was_text = NULL, *is_text = NULL;
+    cs_autojdoc was = {0};
+    cs_autojdoc is = {0};
+    struct cs_texts got = {0};
+
+    (void)state;
+    env_object(&was, &was_text, "InPlaceOnly", "{`labels`:{`v`:`1`}}", "metadata.labels['v']");
+    env_object(&is, &is_text, "InPlaceOnly", "{`labels`:{`v`:`2`}}", "metadata.labels['v']");
+    strstr(is_text, "\"c\",\"image\":\"i\"")[strlen("\"c\",\"image\":\"")] = 'j';
+    cs_admission_warnings(cs_jdoc_root(&was), cs_jdoc_root(&is), &gates_off, &got);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.items[0], "this updates up to 2 Pods in place: container c restarts with the new image");
+    cs_texts_done(&got);
+}
+
 static void test_creation(void **state)
 {
     static const struct row rows[] = {
@@ -571,6 +589,7 @@ int main(void)
         cmocka_unit_test(spec_6_4_resources),
         cmocka_unit_test(spec_6_4_claim_templates),
         cmocka_unit_test(spec_6_4_env_from_metadata),
+        cmocka_unit_test(spec_6_4_env_of_a_container_that_restarts_anyhow),
         cmocka_unit_test(test_creation),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_garbage_never_crashes),
