@@ -363,25 +363,27 @@ static int64_t repair(struct cs_published *p)
 }
 
 /* When the entries may become strict; INT64_MAX: they are, or that is not known yet. */
-static int64_t settle(struct cs_published *p)
+static int64_t settle(struct cs_published *p, int64_t ready_since_ms)
 {
-    if (p->settled || p->shown != SHOWN_EQUAL || p->ok_since_ms < 0)
+    int64_t since = max64(p->ok_since_ms, ready_since_ms);
+
+    if (p->settled || p->shown != SHOWN_EQUAL || p->ok_since_ms < 0 || ready_since_ms < 0)
         return INT64_MAX;
-    if (now_ms(p) < p->ok_since_ms + SETTLED_AFTER_MS)
-        return p->ok_since_ms + SETTLED_AFTER_MS;
+    if (now_ms(p) < since + SETTLED_AFTER_MS)
+        return since + SETTLED_AFTER_MS;
     p->settled = true;
     p->was_equal = false; /* the difference to come is our own doing */
     p->dirty = true;
     return INT64_MAX;
 }
 
-int64_t cs_published_step(struct cs_published *p, const char *bundle_pem)
+int64_t cs_published_step(struct cs_published *p, const char *bundle_pem, int64_t ready_since_ms)
 {
     int64_t next = INT64_MAX;
     int64_t settled_at;
 
     look(p, bundle_pem);
-    settled_at = settle(p);
+    settled_at = settle(p, ready_since_ms);
     look(p, bundle_pem);
     if (p->synced && p->bundle && needs_write(p->shown))
         next = repair(p);

@@ -38,9 +38,9 @@ void cs_published_start(struct cs_published *p);
 
 /*
  * Compares and acts. bundle: what to publish now, NULL when there is nothing that could be. Returns the monotonic time
- * of the next step that is due without a change, INT64_MAX for none.
+ * of the next step that is due without a change, INT64_MAX for none. ready_since_ms: since when this replica is ready, -1: it is not.
  */
-int64_t cs_published_step(struct cs_published *p, const char *bundle_pem);
+int64_t cs_published_step(struct cs_published *p, const char *bundle_pem, int64_t ready_since_ms);
 
 /*
  * For how long the object has shown the bundle of the last step; -1: it does not (yet). An object that is absent,

@@ -21,6 +21,7 @@ struct cs_rotator {
     struct cs_rotator_options o;
     struct cs_cert_policy policy;
     struct cs_cert_names names;
+    int64_t ready_since_ms; /* -1: not ready */
     struct cs_error names_err; /* --webhook-url is unusable */
     struct cs_timer timer;
     struct cs_cert_status status;
@@ -397,6 +398,10 @@ static void tell(struct cs_rotator *r)
         if (trouble)
             snprintf(why, sizeof(why), "%s", trouble);
     }
+    if (why[0])
+        r->ready_since_ms = -1;
+    else if (r->ready_since_ms < 0)
+        r->ready_since_ms = mono(r);
     if (!cs_cert_status_set(&r->status, why))
         return;
     if (why[0])
@@ -424,7 +429,7 @@ static void step(void *ctx)
             next = min64(next, r->offer_at_ms);
     }
     for (unsigned i = 0; i < r->n_published; i++)
-        next = min64(next, cs_published_step(r->published[i], bundle_to_publish(r)));
+        next = min64(next, cs_published_step(r->published[i], bundle_to_publish(r), r->ready_since_ms));
     if (r->have_secret && r->names_err.kind == CS_ERR_NONE) {
         /* Again: the configurations may show something else by now, and the pair in the server may be another. */
         decide(r);
@@ -433,6 +438,8 @@ static void step(void *ctx)
             next = min64(next, now + r->decision.next_ms - wall(r));
     }
     tell(r);
+    if (r->ready_since_ms >= now)
+        next = now; /* only now: what waits for it is to be asked again */
     /* Never in a tight loop, whatever the clocks say. */
     cs_timer_arm_at(r->o.loop, &r->timer, next > now + 20 ? next : now + 20);
 }
@@ -499,6 +506,7 @@ struct cs_rotator *cs_rotator_new(const struct cs_rotator_options *o)
     r->o.crd_path = o->crd_path ? o->crd_path : "/convert";
     cs_cert_policy_init(&r->policy, o->ca_lifetime_ms, o->leaf_lifetime_ms, o->settle_ms);
     (void)cs_cert_names_make(o->service, o->ns, o->url, &r->names, &r->names_err);
+    r->ready_since_ms = -1;
     cs_cert_status_init(&r->status, "certificates were not looked at yet");
     add_all_published(r);
     r->policy.blind = r->n_published == 0;

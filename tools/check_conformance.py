@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Does docs/conformance.md hold? Every section, quirk and decision has a row; every verdict but "left out" names tests; every
-test that is named exists and is run; what is left out says why."""
+"""Does docs/conformance.md hold? Every section, quirk and decision has a row; every verdict but "left out" names tests;
+every test that is named exists and is run; what is left out says why."""
 
 import os
 import re

@@ -147,6 +147,8 @@ void cs_handle_cloneset_validate(const struct cs_review *r, const struct cs_gate
     } else {
         cs_validate_cloneset(r->object, &v->reasons);
     }
+    if (v->reasons.n == 0)
+        cs_convert_admit(old, r->object, &v->reasons);
     if (v->reasons.n > 0) {
         v->allowed = false;
         v->code = 422;

@@ -23,6 +23,12 @@
  * small values would cost a hundred times its size.
  */
 #define MAX_NODES 200000
+/*
+ * What was admitted must convert: one object that does not makes every list in the other version fail. There it stands one level
+ * deeper, conversion may add one, and status and managedFields grow past admission.
+ */
+#define CONVERT_DEPTH (MAX_DEPTH + 2)
+#define CONVERT_NODES ((size_t)2 * MAX_NODES)
 #define MAX_LOGGED 1024
 #define CACHE_LINE 64
 
@@ -240,8 +246,9 @@ static void convert(const struct cs_router *r, struct scratch *s, const struct r
 static void answer(const struct cs_router *r, struct scratch *s, const struct route *route,
     const struct cs_http_req *req, struct cs_http_resp *resp)
 {
-    static const struct cs_json_limits limits = {
-        .max_bytes = CS_WEBHOOK_MAX_BODY, .max_depth = MAX_DEPTH, .max_nodes = MAX_NODES};
+    const struct cs_json_limits limits = {.max_bytes = CS_WEBHOOK_MAX_BODY,
+        .max_depth = route->handle ? MAX_DEPTH : CONVERT_DEPTH,
+        .max_nodes = route->handle ? MAX_NODES : CONVERT_NODES};
     struct cs_error err = CS_ERROR_INIT;
 
     if (!cs_jdoc_parse(&s->doc, req->body.p, req->body.len, &limits, &err)) {

@@ -30,6 +30,23 @@ static void read_members(struct cs_jtree *view, struct cs_json obj, const char *
     }
 }
 
+static size_t values_of(struct cs_json obj, const char *const *names)
+{
+    size_t n = 0;
+
+    for (; *names; names++) {
+        struct cs_json v = cs_json_get(obj, *names);
+
+        n += cs_json_exists(v) ? v.node->size : 0;
+    }
+    return n;
+}
+
+size_t cs_convert_values(struct cs_json obj)
+{
+    return values_of(cs_json_get(obj, "metadata"), meta_names) + values_of(cs_json_get(obj, "spec"), spec_names);
+}
+
 static struct cs_jtree *read_view(struct cs_json obj)
 {
     struct cs_jtree *view = cs_jtree_new_obj();
@@ -194,6 +211,10 @@ static bool check(struct cs_json obj, struct cs_error *err)
     }
     if (!cs_json_is(meta, CS_J_OBJECT))
         return cs_error_set(err, CS_ERR_INVALID, "metadata: must be an object, got %s", cs_json_type_name(meta));
+    if (cs_convert_values(obj) > CS_CONVERT_VALUES_MAX)
+        return cs_error_set(err, CS_ERR_TOO_LARGE,
+            "labels, annotations, scaleStrategy and updateStrategy hold %zu values, the limit is %d",
+            cs_convert_values(obj), CS_CONVERT_VALUES_MAX);
     return check_container(meta, "labels", err) && check_container(meta, "annotations", err);
 }
 

@@ -26,10 +26,25 @@
  */
 bool cs_convert(struct cs_json obj, enum cs_version to, struct cs_strbuf *out, struct cs_error *err);
 
+/*
+ * Values in what conversion makes trees of: labels, annotations and both strategies. Beyond the maximum cs_convert refuses
+ * (CS_ERR_TOO_LARGE), for the trees would cost more memory than the webhook has; admission draws the line earlier.
+ */
+size_t cs_convert_values(struct cs_json obj);
+#define CS_CONVERT_VALUES_MAX 40000
+#define CS_CONVERT_VALUES_ADMITTED 20000
+
 /* Which halves of the annotation of obj count, as flags; 0 when none does, or there is no annotation. */
 enum { CS_NOTE_SCALE = 1 << 0, CS_NOTE_UPDATE = 1 << 1 };
 unsigned cs_convert_note_counts(struct cs_json obj);
 /* True when obj carries the annotation and nothing in it counts (any more). */
 bool cs_convert_note_is_stale(struct cs_json obj);
+
+struct cs_texts;
+/*
+ * Violations for an object that is to be accepted (old_obj absent on CREATE), beyond those of validate.h: too many values, or a
+ * note that brings something back which breaks a rule. Not what held for the old object already (D15).
+ */
+void cs_convert_admit(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors);
 
 #endif

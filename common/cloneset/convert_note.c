@@ -15,6 +15,10 @@
 #include "common/json/json_writer.h"
 
 #define HASH_LEN 16
+/* Each operation is a search among members; strategies with all their fields do not have a hundred. */
+#define OPERATIONS_MAX 500
+static const struct cs_json_limits note_limits = {
+    .max_bytes = CS_ANNOTATIONS_MAX, .max_depth = 100, .max_nodes = CS_CONVERT_VALUES_MAX};
 
 /* ---- the fields of a part ---- */
 
@@ -172,7 +176,7 @@ struct cs_jtree *cs_convert_note_take(struct cs_jtree *view, enum cs_version ver
     *ret_had = annotation != NULL;
     if (!annotation)
         return NULL;
-    if (text && cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL) &&
+    if (text && cs_jdoc_parse(&doc, text, strlen(text), &note_limits, NULL) &&
         cs_json_str_is(cs_json_get(cs_jdoc_root(&doc), "version"), cs_version_name(version)))
         note = cs_jtree_from(cs_jdoc_root(&doc));
     cs_jtree_remove(annotations, annotation);
@@ -291,6 +295,8 @@ bool cs_convert_note_apply(
     if (!cs_streq(cs_jtree_str(cs_jtree_get(entry, "of")), hash))
         return false;
     const struct cs_jtree *unset = cs_jtree_get(entry, "unset"), *set = cs_jtree_get(entry, "set");
+    if (cs_jtree_count(unset) + cs_jtree_count(set) > OPERATIONS_MAX)
+        return false;
     for (const struct cs_jtree *t = cs_jtree_first(unset); t; t = cs_jtree_next(t)) {
         if (!apply_one(part, got, cs_jtree_str(t), NULL))
             return false;

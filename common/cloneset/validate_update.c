@@ -13,6 +13,8 @@
 /* Bytes of an old or new value in a message, and offending fields listed before the rest is only counted. */
 #define SHOWN_VALUE_MAX 120
 #define SHOWN_FIELDS_MAX 40
+/* Old violations told as warnings: kubectl prints each, on every edit. */
+#define SHOWN_OLD_MAX 3
 
 #define OTHER_FIELDS                                                                                                   \
     "updates to cloneset spec for fields other than 'replicas', 'template', 'lifecycle', 'scaleStrategy', "            \
@@ -170,15 +172,18 @@ static void sort_out_old(
     struct cs_json old_obj, const struct cs_texts *found, struct cs_texts *ret_errors, struct cs_texts *ret_warnings)
 {
     struct cs_texts old = {0};
+    size_t n_old = 0;
 
     if (found->n)
         cs_validate_cloneset(old_obj, &old);
     for (size_t i = 0; i < found->n; i++) {
-        if (had_violation(&old, found->items[i]))
-            cs_warn(ret_warnings, "was and is wrong: %s", found->items[i]);
-        else
+        if (!had_violation(&old, found->items[i]))
             cs_texts_add(ret_errors, "%s", found->items[i]);
+        else if (n_old++ < SHOWN_OLD_MAX)
+            cs_warn(ret_warnings, "was and is wrong: %s", found->items[i]);
     }
+    if (n_old > SHOWN_OLD_MAX)
+        cs_warn(ret_warnings, "and %zu more that were and are wrong", n_old - SHOWN_OLD_MAX);
     cs_texts_done(&old);
 }
 

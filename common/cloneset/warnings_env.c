@@ -6,6 +6,8 @@
  */
 #include "common/cloneset/warnings_private.h"
 
+#include <stdio.h>
+
 /* Variables that are looked at: each is searched for on the old side. */
 #define EXAMINED_MAX 64
 
@@ -42,8 +44,8 @@ static struct cs_json field_path_of(struct cs_json env)
     return cs_json_at(env, "valueFrom", "fieldRef", "fieldPath", NULL);
 }
 
-/* The old side has this variable of this container, reading the same. */
-static bool had(const struct cs_edit_side *was, struct cs_json container, struct cs_json env)
+/* The old side has this variable of this container, reading the same; *ret_image: and the container's image was this. */
+static bool had(const struct cs_edit_side *was, struct cs_json container, struct cs_json env, struct cs_json *ret_image)
 {
     struct cs_json containers = cs_list_of(cs_object_of(was->tmpl, "spec"), "containers");
 
@@ -54,20 +56,37 @@ static bool had(const struct cs_edit_side *was, struct cs_json container, struct
             continue;
         cs_json_foreach (x, list) {
             if (cs_json_equal(cs_json_get(x, "name"), cs_json_get(env, "name")) &&
-                cs_json_equal(field_path_of(x), field_path_of(env)))
+                cs_json_equal(field_path_of(x), field_path_of(env))) {
+                *ret_image = cs_json_get(c, "image");
                 return true;
+            }
         }
     }
     return false;
 }
 
-/* False: the variable reads nothing of the template's metadata. */
-static bool warn_one(struct cs_edit *e, struct cs_json container, struct cs_json env)
+/* Variables of which one thing is to be said: the first by name, the others by number. */
+struct found {
+    struct cs_str container, var, path;
+    size_t n;
+};
+
+static void add_found(struct found *f, struct cs_edit *e, struct cs_json container, struct cs_json env)
 {
-    struct cs_str path = cs_check_text(&e->mem, field_path_of(env)), key, name, var;
+    if (f->n++ > 0)
+        return;
+    f->container = cs_check_text(&e->mem, cs_json_get(container, "name"));
+    f->var = cs_check_text(&e->mem, cs_json_get(env, "name"));
+    f->path = cs_check_text(&e->mem, field_path_of(env));
+}
+
+/* False: the variable reads nothing of the template's metadata. */
+static bool look_at(
+    struct cs_edit *e, struct cs_json container, struct cs_json env, struct found *ret_new, struct found *ret_old)
+{
+    struct cs_str path = cs_check_text(&e->mem, field_path_of(env)), key;
     const char *map = map_of(path, &key);
-    struct cs_json was, is;
-    bool known;
+    struct cs_json was, is, image;
 
     if (!map)
         return false;
@@ -75,24 +94,29 @@ static bool warn_one(struct cs_edit *e, struct cs_json container, struct cs_json
     is = cs_json_getn(cs_object_of(cs_object_of(e->is.tmpl, "metadata"), map), key);
     if (!cs_json_exists(was) && !cs_json_exists(is))
         return false; /* nothing that an update of the template would change */
-    known = !e->create && is_in_place(e->was.type) && had(&e->was, container, env);
-    name = cs_check_text(&e->mem, cs_json_get(container, "name"));
-    var = cs_check_text(&e->mem, cs_json_get(env, "name"));
-    if (!known)
-        cs_warn(e->out,
-            "env %.*s of container %.*s reads %.*s: here no container restarts for an in-place change of it, as it "
-            "would "
-            "with OpenKruise's node daemon",
-            (int)var.len, var.p, (int)name.len, name.p, (int)path.len, path.p);
-    else if (e->in_place && !cs_json_equal(was, is))
-        cs_warn(e->out, "env %.*s of container %.*s keeps the old value of %.*s until the container restarts",
-            (int)var.len, var.p, (int)name.len, name.p, (int)path.len, path.p);
+    if (e->create || !is_in_place(e->was.type) || !had(&e->was, container, env, &image))
+        add_found(ret_new, e, container, env);
+    else if (e->in_place && !cs_json_equal(was, is) && cs_json_equal(image, cs_json_get(container, "image")))
+        add_found(ret_old, e, container, env);
     return true;
+}
+
+/* words: what comes before and after the path. */
+static void say(struct cs_edit *e, const struct found *f, const char *before, const char *after)
+{
+    char more[48] = "";
+
+    if (f->n > 1)
+        (void)snprintf(more, sizeof(more), " (and %zu more like it)", f->n - 1);
+    if (f->n > 0)
+        cs_warn(e->out, "env %.*s of container %.*s %s %.*s%s%s", (int)f->var.len, f->var.p, (int)f->container.len,
+            f->container.p, before, (int)f->path.len, f->path.p, more, after);
 }
 
 void cs_warn_env(struct cs_edit *e)
 {
     struct cs_json containers = cs_list_of(cs_object_of(e->is.tmpl, "spec"), "containers");
+    struct found fresh = {.n = 0}, old = {.n = 0};
     size_t examined = 0;
 
     if (!is_in_place(e->is.type))
@@ -102,7 +126,10 @@ void cs_warn_env(struct cs_edit *e)
 
         cs_json_foreach (env, list) {
             if (examined < EXAMINED_MAX)
-                examined += warn_one(e, container, env);
+                examined += look_at(e, container, env, &fresh, &old);
         }
     }
+    say(e, &fresh, "reads",
+        ": here no container restarts for an in-place change of it, as it would with OpenKruise's node daemon");
+    say(e, &old, "keeps the old value of", " until the container restarts");
 }

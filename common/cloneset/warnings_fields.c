@@ -106,15 +106,22 @@ static void warn_predownload(struct cs_edit *e)
     struct cs_json was = cs_object_of(e->was.strategy, "inPlaceUpdateStrategy");
     struct cs_json is = cs_object_of(e->is.strategy, "inPlaceUpdateStrategy");
 
+    cs_autofree char *first = NULL;
+    size_t n = 0;
+
     for (size_t i = 0; i < CS_ARRAY_LEN(annotations); i++) {
         if (cs_json_exists(cs_json_get(is_notes, annotations[i])) &&
-            !cs_json_exists(cs_json_get(was_notes, annotations[i])))
-            cs_warn(e->out, "annotation %s " NEEDS_DAEMON, annotations[i]);
+            !cs_json_exists(cs_json_get(was_notes, annotations[i])) && n++ == 0)
+            first = cs_xasprintf("annotation %s", annotations[i]);
     }
     for (size_t i = 0; i < CS_ARRAY_LEN(fields); i++) {
-        if (!cs_json_is_null(cs_json_get(is, fields[i])) && cs_json_is_null(cs_json_get(was, fields[i])))
-            cs_warn(e->out, "%s.inPlaceUpdateStrategy.%s " NEEDS_DAEMON, e->at, fields[i]);
+        if (!cs_json_is_null(cs_json_get(is, fields[i])) && cs_json_is_null(cs_json_get(was, fields[i])) && n++ == 0)
+            first = cs_xasprintf("%s.inPlaceUpdateStrategy.%s", e->at, fields[i]);
     }
+    if (n > 1)
+        cs_warn(e->out, "%s (and %zu more like it) " NEEDS_DAEMON, first, n - 1);
+    else if (n > 0)
+        cs_warn(e->out, "%s " NEEDS_DAEMON, first);
 }
 
 static bool has_env(struct cs_json tmpl, const char *name)

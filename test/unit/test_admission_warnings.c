@@ -318,6 +318,11 @@ static void test_fields(void **state)
             "{'apps.kruise.io/image-predownload-parallelism':'1'}",
             {"annotation apps.kruise.io/image-predownload-parallelism has no effect here: pulling images ahead needs "
              "OpenKruise's node daemon"}},
+        {"pre-download by several annotations", NO_CLAIMS,
+            "metadata.annotations = "
+            "{'apps.kruise.io/image-predownload-parallelism':'1','apps.kruise.io/"
+            "image-predownload-timeout-seconds':'1'}",
+            {"annotation apps.kruise.io/image-predownload-parallelism (and 1 more like it) has no effect here: *"}},
         {"pre-download by field", IN_PLACE, STRATEGY "inPlaceUpdateStrategy = {'imagePreDownloadTimeoutSeconds':5}",
             {"spec.updateStrategy.inPlaceUpdateStrategy.imagePreDownloadTimeoutSeconds has no effect here: pulling "
              "images "
@@ -450,6 +455,24 @@ static void spec_6_4_env_from_metadata(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* What restarts reads the new value. */
+static void spec_6_4_env_of_a_container_that_restarts_anyhow(void **state)
+{
+    cs_autofree char *was_text = NULL, *is_text = NULL;
+    cs_autojdoc was = {0};
+    cs_autojdoc is = {0};
+    struct cs_texts got = {0};
+
+    (void)state;
+    env_object(&was, &was_text, "InPlaceOnly", "{`labels`:{`v`:`1`}}", "metadata.labels['v']");
+    env_object(&is, &is_text, "InPlaceOnly", "{`labels`:{`v`:`2`}}", "metadata.labels['v']");
+    strstr(is_text, "\"c\",\"image\":\"i\"")[strlen("\"c\",\"image\":\"")] = 'j';
+    cs_admission_warnings(cs_jdoc_root(&was), cs_jdoc_root(&is), &gates_off, &got);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.items[0], "this updates up to 2 Pods in place: container c restarts with the new image");
+    cs_texts_done(&got);
+}
+
 static void test_creation(void **state)
 {
     static const struct row rows[] = {
@@ -463,6 +486,13 @@ static void test_creation(void **state)
              "spec.template.spec.containers[0].command: explicit empty value"}},
         {"U-12: a label that cannot do what it says", KEEP " ;; " REUSE_OFF, NULL,
             {"label apps.kruise.io/keep-pvc-for-deletion has no lasting effect *"}},
+        {"variables of one kind are one warning",
+            "spec.updateStrategy.type = 'InPlaceIfPossible' ;; spec.template.metadata.labels.v = '1' ;; " C0
+            "env = [{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}},"
+            "{'name':'B','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}},"
+            "{'name':'C','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027v\\u0027]'}}}]",
+            NULL,
+            {"env A of container nginx reads metadata.labels['v'] (and 2 more like it): here no container restarts *"}},
         {"many are cut", POD "a1 = 1 ;; " POD "a2 = 1 ;; " POD "a3 = 1 ;; " POD "a4 = 1 ;; " POD "a5 = 1", NULL,
             {"unknown field spec.template.spec.a1 has no effect", "unknown field spec.template.spec.a2 has no effect",
                 "unknown field spec.template.spec.a3 has no effect", "and 2 more unknown fields"}},
@@ -559,6 +589,7 @@ int main(void)
         cmocka_unit_test(spec_6_4_resources),
         cmocka_unit_test(spec_6_4_claim_templates),
         cmocka_unit_test(spec_6_4_env_from_metadata),
+        cmocka_unit_test(spec_6_4_env_of_a_container_that_restarts_anyhow),
         cmocka_unit_test(test_creation),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_garbage_never_crashes),

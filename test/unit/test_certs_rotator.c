@@ -145,6 +145,7 @@ static void a_missing_right_is_named_and_waited_for(void **state)
 {
     auto_world w;
     struct replica *r = &w.replicas[0];
+    cs_autofree char *text = NULL;
 
     (void)state;
     world_init(&w, 4);
@@ -158,9 +159,15 @@ static void a_missing_right_is_named_and_waited_for(void **state)
     run(&w, 40 * SECOND);
     assert_waits_for(r, "ValidatingWebhookConfiguration hooks-v");
     assert_waits_for(r, "not allowed");
+    /* U-33: a replica that is not ready gets no call, so that strict entries would refuse every write. */
+    text = fake_print(w.api.objects[FAKE_MUTATING]);
+    assert_null(strstr(text, "\"failurePolicy\":\"Fail\""));
     w.api.forbid[FAKE_VALIDATING] = false;
     run(&w, 40 * SECOND);
     assert_ready(r);
+    free(text);
+    text = fake_print(w.api.objects[FAKE_MUTATING]);
+    assert_non_null(strstr(text, "\"failurePolicy\":\"Fail\""));
 }
 
 static void a_server_that_refuses_the_pair_keeps_us_unready_and_unpublished(void **state)

@@ -28,7 +28,7 @@
 struct row {
     const char *name, *old_edits, *new_edits;
     const char *errors[5];
-    const char *warnings[3];
+    const char *warnings[5];
 };
 
 /* The same edit as v1beta1: the peer's webhook does not check it there (quirk 3). */
@@ -237,6 +237,11 @@ static void test_d15_what_was_wrong_before(void **state)
         {"D15: the hint may change with other fields", C0 "volumeMounts = [{'name':'gone','mountPath':'/g'}]",
             POD "volumes = [{'name':'more','emptyDir':{}}]", {NULL},
             {"was and is wrong: " C0 "volumeMounts[0].name: Not found: \"gone\" (known: *"}},
+        {"D15: many are counted, for kubectl prints each",
+            "spec.scaleStrategy.podsToDelete = ['A','B','C','D','E','F','G']", "spec.replicas = 3", {NULL},
+            {"was and is wrong: spec.scaleStrategy.podsToDelete[0]: *",
+                "was and is wrong: spec.scaleStrategy.podsToDelete[1]: *",
+                "was and is wrong: spec.scaleStrategy.podsToDelete[2]: *", "and 4 more that were and are wrong"}},
         {"D15: spec unchanged, nothing is said", "spec.minReadySeconds = -1", "metadata.labels = {'-':'-'}", {NULL},
             {NULL}},
         {"D15: the same spec in another order and with blanks is unchanged", "spec.minReadySeconds = -1",
