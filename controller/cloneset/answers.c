@@ -317,6 +317,42 @@ static bool resize_failed(struct cs_ops *op, bool read)
     return true;
 }
 
+/*
+ * The StorageClass, a quota or the claim's size forbid it: told once per claim and request, and no reason to pause anything. Not
+ * asked again until the claim, or what is asked for, changes.
+ */
+static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
+{
+    struct cs_set_run *r = cs_op_run(op);
+    struct cs_entry *e = cs_op_entry(op);
+
+    if (e && e->obj) {
+        cs_intern_unref(op->c->store.pool, e->refused);
+        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
+    }
+    if (r)
+        cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
+            err->message);
+    settle(op);
+    finish(op);
+}
+
+/* Taken, and the claim asks for less all the same (a webhook of the cluster, say): it would be sent again at once, and again. */
+static bool growth_undone(struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+    const struct cs_claim *claim = e ? e->obj : NULL;
+    struct cs_error err = CS_ERROR_INIT;
+    int sign;
+
+    if (op->action != CS_ACT_EXPAND_CLAIM || op->verb == CS_VERB_GET || !claim || !claim->request ||
+        !cs_quantity_cmp(cs_str(op->request), cs_str(claim->request), &sign) || sign <= 0)
+        return false;
+    (void)cs_error_set(&err, CS_ERR_INVALID, "the API server took it, but the claim asks for %s", claim->request);
+    on_refused_growth(op, &err);
+    return true;
+}
+
 static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 {
     struct cs_controller *c = op->c;
@@ -329,6 +365,8 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         finish(op);
         return;
     }
+    if (growth_undone(op))
+        return;
     if (op->verb == CS_VERB_DELETE) {
         /*
          * D5a: no tombstone. The answer shows the Pod Terminating; without such an answer (it may be gone already) it stays
@@ -442,26 +480,6 @@ static bool test_failed(const struct cs_ops *op, const struct cs_error *err)
 {
     return op->verb == CS_VERB_PATCH_JSON && err->code == 422 &&
            strstr(err->message, "the server rejected our request due to an error") != NULL;
-}
-
-/*
- * The StorageClass, a quota or the claim's size forbid it: told once per claim and request, and no reason to pause anything. Not
- * asked again until the claim, or what is asked for, changes.
- */
-static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
-{
-    struct cs_set_run *r = cs_op_run(op);
-    struct cs_entry *e = cs_op_entry(op);
-
-    if (e && e->obj) {
-        cs_intern_unref(op->c->store.pool, e->refused);
-        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
-    }
-    if (r)
-        cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
-            err->message);
-    settle(op);
-    finish(op);
 }
 
 static void on_failure(struct cs_ops *op, const struct cs_error *err)
