@@ -83,6 +83,15 @@ static bool always_in_place_only(struct sim *s)
     return true;
 }
 
+static int64_t creates_under_way(const struct sim *s)
+{
+    int64_t n = 0;
+
+    for (const struct sim_req *q = s->reqs; q; q = q->next)
+        n += q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD);
+    return n;
+}
+
 /* There were, or somebody who looked at different things at different times saw, more Pods than replicas. */
 static bool excess_lately(struct sim *s)
 {
@@ -97,8 +106,11 @@ static bool excess_lately(struct sim *s)
         if (x->from_ms < window_begin(s))
             break;
     }
-    /* With maxSurge a create under way counts already: the one that it replaces may go if maxUnavailable allows that. */
-    return most_pods + most_allowed(s, true) > least_replicas;
+    /*
+     * A create under way counts already: replicas may have been lowered since, an earlier create may have landed late, and with
+     * maxSurge the one that it replaces may go if maxUnavailable allows that.
+     */
+    return most_pods + creates_under_way(s) + most_allowed(s, true) > least_replicas;
 }
 
 /* ---- Pods ---- */
