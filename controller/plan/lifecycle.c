@@ -251,12 +251,28 @@ void cs_plan_rearm(struct cs_planner *pl, struct cs_view_pod *v)
     a->keys_add = key_due(hook, v->pod, CS_KEY_PRE_UPDATE);
 }
 
+/* It was chosen for deletion in the middle of an in-place update. A gate that is open again says that this has ended. */
+static bool update_open(const struct cs_view_pod *v)
+{
+    const struct cs_pod *p = v->pod;
+    struct cs_inplace_state s;
+    bool resize_due;
+
+    if (p->inplace_grace ||
+        (p->has_inplace_gate && p->inplace_ready.status == CS_COND_FALSE && !cs_inplace_complete(p)))
+        return true;
+    cs_inplace_state_parse(p->inplace_state, &s);
+    resize_due = cs_revision_same(s.revision, v->revision) && cs_resize_pending(p, &s.resize);
+    cs_inplace_state_done(&s);
+    return resize_due;
+}
+
 static void take_back(struct cs_planner *pl, struct cs_view_pod *v)
 {
     struct cs_action *a = cs_plan_add(pl, CS_ACT_LIFECYCLE, "it is wanted after all");
 
     a->pod = v->pod;
-    a->state = CS_LC_PREPARING_NORMAL;
+    a->state = update_open(v) ? CS_LC_UPDATING : CS_LC_PREPARING_NORMAL;
     a->keys_drop = cs_ready_keys(v->pod); /* quirk 20 */
     v->pre_delete = false; /* its claims are handed back in the same pass */
 }

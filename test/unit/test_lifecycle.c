@@ -263,6 +263,45 @@ static void spec_5_1_regret(void **state)
     FX_RUN(rows);
 }
 
+/*
+ * Chosen for deletion in the middle of its in-place update, then wanted after all: the update goes on (spec §6.8), where
+ * PreparingNormal would call it Normal with a resize that is never sent and a next update that knows nothing of this one.
+ */
+static void spec_5_1_regret_of_a_pod_that_is_being_updated(void **state)
+{
+#define RECORDED(id) "{\"revision\":\"web-new\",\"lastContainerStatuses\":{\"c\":{\"imageID\":\"" id "\"}}}"
+    static const struct {
+        const char *when, *pod, *recorded, *grace, *then;
+    } rows[] = {
+        {"its container has not restarted", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE,
+            RECORDED("sha256:1"), NULL, "lifecycle bbbbb Updating"},
+        {"it has", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE, RECORDED("sha256:0"), NULL,
+            "lifecycle bbbbb PreparingNormal"},
+        {"the gate is open: that was long ago", "bbbbb new ready state:PreparingDelete " HELD_DELETE,
+            RECORDED("sha256:1"), NULL, "lifecycle bbbbb PreparingNormal"},
+        {"in its grace period", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE, "{}",
+            "{\"revision\":\"web-new\",\"graceSeconds\":30}", "lifecycle bbbbb Updating"},
+        {"its resize was not sent", "bbbbb new ready state:PreparingDelete " HELD_DELETE,
+            "{\"revision\":\"web-new\",\"updateResources\":true,\"containerResources\":{\"c\":{\"limits\":{\"cpu\":"
+            "\"3\"}}}}",
+            NULL, "lifecycle bbbbb Updating"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct fx f;
+
+        fx_init(&f, DELETE_SPEC(1));
+        (void)fx_pod(&f, rows[i].pod);
+        f.pods[0]->inplace_state = rows[i].recorded;
+        f.pods[0]->inplace_grace = rows[i].grace;
+        if (strcmp(fx_plan(&f), rows[i].then) != 0)
+            fail_msg("%s: %s", rows[i].when, f.text);
+        f.pods[0]->inplace_state = f.pods[0]->inplace_grace = NULL;
+        fx_done(&f);
+    }
+}
+
 static void d2_preparing_delete_waits_for_a_fresh_set(void **state)
 {
     struct fx f;
@@ -334,6 +373,7 @@ int main(void)
         cmocka_unit_test(spec_5_5_deletion_by_way_of_the_hook),
         cmocka_unit_test(spec_5_1_scale_in_of_held_pods),
         cmocka_unit_test(spec_5_1_regret),
+        cmocka_unit_test(spec_5_1_regret_of_a_pod_that_is_being_updated),
         cmocka_unit_test(d2_preparing_delete_waits_for_a_fresh_set),
         cmocka_unit_test(u_27_a_direct_deletion_of_a_held_pod_is_told),
         cmocka_unit_test(quirk_9_metadata_only_changes_take_a_pod_out_of_service),
