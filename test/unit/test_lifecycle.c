@@ -214,6 +214,10 @@ static void spec_5_1_scale_in_of_held_pods(void **state)
             "bbbbb new ready " HELD_DELETE "; ccccc new ready busy:patch " HELD_DELETE "; ddddd new ready", "", ""},
         {"a specified one is not gone yet: scale-in waits (step 8)", DELETE_SPEC(1),
             "bbbbb new ready specified busy:patch " HELD_DELETE "; ccccc new ready; ddddd new ready", "", ""},
+        {"released, while creation waits for a Terminating Pod's id: it goes",
+            "'replicas':3," FX_VCT "," FX_HOOKS(FX_PRE_DELETE),
+            "bbbbb new ready specified state:PreparingDelete; ccccc new ready; fffff new ready terminating", "fffff",
+            "delete-pod bbbbb"},
     };
 
     (void)state;
@@ -308,6 +312,29 @@ static void spec_5_1_regret_of_a_pod_that_is_being_updated(void **state)
     }
 }
 
+/* The hook of one has let it go, a new Pod is refused, and the quota that refuses it may be what the old one takes up. */
+static void a_released_pod_goes_while_creation_fails(void **state)
+{
+    static const struct {
+        const char *error, *then;
+    } rows[] = {
+        {NULL, "create-pod * new"},
+        {"", "create-pod * new"},
+        {"create-pod web-x: exceeded quota", "delete-pod bbbbb, create-pod * new"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct fx f;
+
+        fx_init(&f, DELETE_SPEC(3));
+        fx_rows(&f, "bbbbb new ready specified state:PreparingDelete; ccccc new ready", false);
+        f.o.trouble.scale_error = rows[i].error;
+        assert_string_equal(fx_plan(&f), rows[i].then);
+        fx_done(&f);
+    }
+}
+
 static void d2_preparing_delete_waits_for_a_fresh_set(void **state)
 {
     struct fx f;
@@ -380,6 +407,7 @@ int main(void)
         cmocka_unit_test(spec_5_1_scale_in_of_held_pods),
         cmocka_unit_test(spec_5_1_regret),
         cmocka_unit_test(spec_5_1_regret_of_a_pod_that_is_being_updated),
+        cmocka_unit_test(a_released_pod_goes_while_creation_fails),
         cmocka_unit_test(d2_preparing_delete_waits_for_a_fresh_set),
         cmocka_unit_test(u_27_a_direct_deletion_of_a_held_pod_is_told),
         cmocka_unit_test(quirk_9_metadata_only_changes_take_a_pod_out_of_service),
