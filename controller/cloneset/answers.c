@@ -279,6 +279,17 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
         "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
 }
 
+/* This very request has succeeded where it failed before; the set may be far from rest. */
+static void forget_error(struct cs_set_run *r, const struct cs_ops *op)
+{
+    cs_autofree char *prefix = cs_xasprintf("%s %s: ", cs_action_name(op->action), op->name);
+
+    if (cs_str_starts(cs_str(r->scale_error), prefix))
+        r->scale_error[0] = '\0';
+    if (cs_str_starts(cs_str(r->update_error), prefix))
+        r->update_error[0] = '\0';
+}
+
 static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
 {
     bool update = counts_as_update(op->action);
@@ -376,8 +387,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 
         if (e && e->obj && e->meta->deleted_ms == 0) {
             e->unattended = true;
-            if (r)
+            if (r) {
+                forget_error(r, op);
                 tell_success(c, r, op);
+            }
             finish(op);
             return;
         }
@@ -390,8 +403,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     }
     if (r && is_create(op) && op->kind != CS_K_REVISION)
         window_success(r);
-    if (r && !read && !op->status)
+    if (r && !read && !op->status) {
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
+        forget_error(r, op);
+    }
     /* What kept Pods from being created does not any more, though many may be left to create. */
     if (r && op->action == CS_ACT_CREATE_POD && cs_str_starts(cs_str(r->scale_error), cs_action_name(op->action)))
         r->scale_error[0] = '\0';
