@@ -111,7 +111,13 @@ static void spec_6_12_an_image_that_is_overtaken_is_recorded_anew(void **state)
     assert_true(cs_body_inplace_apply(&b, &out, &err));
     assert_has(&out, "\\'containerBatchesRecord\\':[{\\'timestamp\\':\\'2025-01-02T03:04:05Z\\',\\'containers\\':["
                      "\\'c\\']}]}");
+    assert_has(&out, "{'op':'test','path':'/status/containerStatuses/0/containerID','value':'containerd://1'}");
+    assert_lacks(&out, "resourceVersion");
+    f.pods[0]->n_statuses = 0; /* not started yet, as far as we have seen */
+    cs_strbuf_clear(&out);
+    assert_true(cs_body_inplace_apply(&b, &out, &err));
     assert_has(&out, "{'op':'test','path':'/metadata/resourceVersion','value':'20'}");
+    f.pods[0]->n_statuses = 1;
     f.pods[0]->inplace_state = NULL;
     fx_done(&f);
 }
