@@ -280,6 +280,17 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
         "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
 }
 
+/* This very request has succeeded where it failed before; the set may be far from rest. */
+static void forget_error(struct cs_set_run *r, const struct cs_ops *op)
+{
+    cs_autofree char *prefix = cs_xasprintf("%s %s: ", cs_action_name(op->action), op->name);
+
+    if (cs_str_starts(cs_str(r->scale_error), prefix))
+        r->scale_error[0] = '\0';
+    if (cs_str_starts(cs_str(r->update_error), prefix))
+        r->update_error[0] = '\0';
+}
+
 static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
 {
     bool update = counts_as_update(op->action);
@@ -318,6 +329,42 @@ static bool resize_failed(struct cs_ops *op, bool read)
     return true;
 }
 
+/*
+ * The StorageClass, a quota or the claim's size forbid it: told once per claim and request, and no reason to pause anything. Not
+ * asked again until the claim, or what is asked for, changes.
+ */
+static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
+{
+    struct cs_set_run *r = cs_op_run(op);
+    struct cs_entry *e = cs_op_entry(op);
+
+    if (e && e->obj) {
+        cs_intern_unref(op->c->store.pool, e->refused);
+        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
+    }
+    if (r)
+        cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
+            err->message);
+    settle(op);
+    finish(op);
+}
+
+/* Taken, and the claim asks for less all the same (a webhook of the cluster, say): it would be sent again at once, and again. */
+static bool growth_undone(struct cs_ops *op)
+{
+    const struct cs_entry *e = cs_op_entry(op);
+    const struct cs_claim *claim = e ? e->obj : NULL;
+    struct cs_error err = CS_ERROR_INIT;
+    int sign;
+
+    if (op->action != CS_ACT_EXPAND_CLAIM || op->verb == CS_VERB_GET || !claim || !claim->request ||
+        !cs_quantity_cmp(cs_str(op->request), cs_str(claim->request), &sign) || sign <= 0)
+        return false;
+    (void)cs_error_set(&err, CS_ERR_INVALID, "the API server took it, but the claim asks for %s", claim->request);
+    on_refused_growth(op, &err);
+    return true;
+}
+
 static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 {
     struct cs_controller *c = op->c;
@@ -330,6 +377,8 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         finish(op);
         return;
     }
+    if (growth_undone(op))
+        return;
     if (op->verb == CS_VERB_DELETE) {
         /*
          * D5a: no tombstone. The answer shows the Pod Terminating; without such an answer (it may be gone already) it stays
@@ -339,8 +388,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 
         if (e && e->obj && e->meta->deleted_ms == 0) {
             e->unattended = true;
-            if (r)
+            if (r) {
+                forget_error(r, op);
                 tell_success(c, r, op);
+            }
             finish(op);
             return;
         }
@@ -353,8 +404,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     }
     if (r && is_create(op) && op->kind != CS_K_REVISION)
         window_success(r);
-    if (r && !read && !op->status)
+    if (r && !read && !op->status) {
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
+        forget_error(r, op);
+    }
     /* What kept Pods from being created does not any more, though many may be left to create. */
     if (r && op->action == CS_ACT_CREATE_POD && cs_str_starts(cs_str(r->scale_error), cs_action_name(op->action)))
         r->scale_error[0] = '\0';
@@ -444,26 +497,6 @@ static bool test_failed(const struct cs_ops *op, const struct cs_error *err)
 {
     return op->verb == CS_VERB_PATCH_JSON && err->code == 422 &&
            strstr(err->message, "the server rejected our request due to an error") != NULL;
-}
-
-/*
- * The StorageClass, a quota or the claim's size forbid it: told once per claim and request, and no reason to pause anything. Not
- * asked again until the claim, or what is asked for, changes.
- */
-static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
-{
-    struct cs_set_run *r = cs_op_run(op);
-    struct cs_entry *e = cs_op_entry(op);
-
-    if (e && e->obj) {
-        cs_intern_unref(op->c->store.pool, e->refused);
-        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
-    }
-    if (r)
-        cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
-            err->message);
-    settle(op);
-    finish(op);
 }
 
 /* What takes a claim away and may still do so: nobody is to rely on that claim meanwhile, unless it changes (D12). */

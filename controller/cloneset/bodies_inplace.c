@@ -267,6 +267,30 @@ static bool images_of_templates(struct cs_json from, struct cs_json to, struct c
     return true;
 }
 
+/*
+ * What the containers run is recorded, and must be what they run at that very moment: with a view from before, the kubelet's way
+ * to an image that is overtaken, or a restart for whatever reason, would be taken for its way to ours.
+ */
+static void op_tests_running(struct cs_jw *w, const struct cs_pod *p, const struct cs_images *im)
+{
+    cs_autofree char *rv = cs_xasprintf("%llu", (unsigned long long)p->meta.rv);
+    bool unknown = false;
+
+    for (uint32_t i = 0; i < im->n; i++) {
+        const struct cs_container_status *st = cs_pod_status_of(p, im->items[i].key);
+        char path[64];
+
+        if (!st || !st->container_id) {
+            unknown = true;
+            continue;
+        }
+        (void)snprintf(path, sizeof(path), "/status/containerStatuses/%d/containerID", (int)(st - p->statuses));
+        op_str(w, "test", path, st->container_id);
+    }
+    if (unknown) /* it may just have been started */
+        op_str(w, "test", "/metadata/resourceVersion", rv);
+}
+
 static bool apply_images(struct cs_jw *w, const struct cs_pod *p, const struct cs_images *im, struct cs_error *err)
 {
     for (uint32_t i = 0; i < im->n; i++) {
@@ -362,6 +386,8 @@ static bool inplace_body(const struct cs_inplace_body *b, bool apply, struct cs_
         cs_jw_init(&w, out);
         cs_jw_arr(&w);
         op_tests(&w, b->pod, b->serving);
+        if (apply)
+            op_tests_running(&w, b->pod, &im);
         drop_old_keys(&w, b->pod);
         op_meta(&w, "add", "annotations", CS_ANNO_INPLACE_STATE, state);
         if (apply) {
@@ -449,6 +475,7 @@ bool cs_body_grace_apply(const struct cs_pod *p, int64_t now_ms, struct cs_strbu
     cs_jw_init(&w, out);
     cs_jw_arr(&w);
     op_tests(&w, p, false);
+    op_tests_running(&w, p, &im);
     drop_old_keys(&w, p);
     op_meta(&w, "add", "annotations", CS_ANNO_INPLACE_STATE, state);
     op_meta_remove(&w, "annotations", CS_ANNO_INPLACE_GRACE);

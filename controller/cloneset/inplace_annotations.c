@@ -6,7 +6,9 @@
 
 #include "common/base/alloc.h"
 #include "common/base/base64.h"
+#include "common/base/clock.h"
 #include "common/json/json_writer.h"
+#include "controller/plan/inplace_state.h"
 
 static int by_text(const void *x, const void *y)
 {
@@ -31,63 +33,132 @@ static void write_containers(struct cs_jw *w, const struct cs_images *im, const 
     cs_jw_end_arr(w);
 }
 
-/* What the containers whose image changes run now; null before anything is applied, as the peer writes it. */
-static void write_last(
-    struct cs_jw *w, const struct cs_pod *p, const struct cs_images *im, const struct cs_inplace_text *t)
+static bool has_image(const struct cs_images *im, const char *container)
 {
-    uint32_t recorded = 0;
+    for (uint32_t i = 0; i < im->n; i++)
+        if (cs_streq(im->items[i].key, container))
+            return true;
+    return false;
+}
+
+/*
+ * Of the update that is overtaken, if one is: leaves the entries of containers that the kubelet has still to act on and that are
+ * not recorded anew. Without them an update that touches no container would be complete at once, and the gate open before the
+ * container restarts (spec §6.6 B discards them).
+ */
+static void read_open_entries(
+    const struct cs_pod *p, const struct cs_images *im, const struct cs_inplace_text *t, struct cs_inplace_state *ret)
+{
+    uint32_t n = 0;
+
+    cs_inplace_state_parse(p->state == CS_LC_UPDATING || p->inplace_grace ? p->inplace_state : NULL, ret);
+    for (uint32_t i = 0; i < ret->n; i++) {
+        struct cs_inplace_entry e = ret->entries[i];
+
+        if (!e.container || cs_inplace_entry_complete(p, &e) || (t->batch && has_image(im, e.container)))
+            continue;
+        ret->entries[i] = ret->entries[n]; /* swapped, so that each is freed once */
+        ret->entries[n++] = e;
+    }
+    for (uint32_t i = n; i < ret->n; i++) {
+        free(ret->entries[i].container);
+        free(ret->entries[i].image_id);
+        free(ret->entries[i].container_id);
+    }
+    ret->n = n;
+}
+
+struct last { /* lastContainerStatuses while it is written */
+    struct cs_jw *w;
+    uint32_t n;
+};
+
+static void write_entry(struct last *l, const char *container, const char *image_id, const char *container_id)
+{
+    if (l->n++ == 0)
+        cs_jw_obj(l->w);
+    cs_jw_key(l->w, container);
+    cs_jw_obj(l->w);
+    if (image_id && *image_id)
+        cs_jw_kstr(l->w, "imageID", image_id);
+    if (container_id && *container_id)
+        cs_jw_kstr(l->w, "containerID", container_id);
+    cs_jw_end_obj(l->w);
+}
+
+/* What the containers whose image changes run now; null before anything is applied, as the peer writes it. */
+static void write_last(struct cs_jw *w, const struct cs_pod *p, const struct cs_images *im,
+    const struct cs_inplace_text *t, const struct cs_inplace_state *open)
+{
+    struct last l = {.w = w};
 
     cs_jw_key(w, "lastContainerStatuses");
+    for (uint32_t i = 0; i < open->n; i++)
+        write_entry(&l, open->entries[i].container, open->entries[i].image_id, open->entries[i].container_id);
     for (uint32_t i = 0; t->batch && i < im->n; i++) {
         const struct cs_container_status *st = cs_pod_status_of(p, im->items[i].key);
 
-        if (!st)
-            continue;
-        if (recorded++ == 0)
-            cs_jw_obj(w);
-        cs_jw_key(w, st->name);
-        cs_jw_obj(w);
-        if (st->image_id && *st->image_id)
-            cs_jw_kstr(w, "imageID", st->image_id);
-        if (st->container_id && *st->container_id)
-            cs_jw_kstr(w, "containerID", st->container_id);
-        cs_jw_end_obj(w);
+        if (st)
+            write_entry(&l, st->name, st->image_id, st->container_id);
     }
-    if (recorded > 0)
+    if (l.n > 0)
         cs_jw_end_obj(w);
     else
         cs_jw_null(w);
 }
 
+/* The batches in which the open entries were changed, then this one. */
+static void write_batches(
+    struct cs_jw *w, const struct cs_images *im, const struct cs_inplace_text *t, const struct cs_inplace_state *open)
+{
+    if (!t->batch && open->n == 0)
+        return;
+    cs_jw_key(w, "containerBatchesRecord");
+    cs_jw_arr(w);
+    for (uint32_t i = 0; i < open->n; i++) {
+        char at[CS_RFC3339_SIZE];
+
+        cs_jw_obj(w);
+        cs_jw_kstr(w, "timestamp", cs_rfc3339_format(open->entries[i].since_ms, at));
+        cs_jw_key(w, "containers");
+        cs_jw_arr(w);
+        cs_jw_str(w, open->entries[i].container);
+        cs_jw_end_arr(w);
+        cs_jw_end_obj(w);
+    }
+    if (t->batch) {
+        cs_jw_obj(w);
+        cs_jw_kstr(w, "timestamp", t->batch);
+        cs_jw_key(w, "containers");
+        write_containers(w, im, t->resize);
+        cs_jw_end_obj(w);
+    }
+    cs_jw_end_arr(w);
+}
+
 char *cs_inplace_state_json(const struct cs_pod *p, const struct cs_images *im, const struct cs_inplace_text *t)
 {
     cs_autostrbuf sb = CS_STRBUF_INIT;
+    struct cs_inplace_state open;
     struct cs_jw w;
 
+    read_open_entries(p, im, t, &open);
     cs_jw_init(&w, &sb);
     cs_jw_obj(&w);
     cs_jw_kstr(&w, "revision", t->revision);
     cs_jw_kstr(&w, "updateTimestamp", t->updated);
-    write_last(&w, p, im, t);
-    if (t->update_images)
+    write_last(&w, p, im, t, &open);
+    if (t->update_images || open.n > 0)
         cs_jw_kbool(&w, "updateImages", true);
     if (t->resize->n > 0)
         cs_jw_kbool(&w, "updateResources", true);
-    if (t->batch) {
-        if (t->resize->n > 0) {
-            cs_jw_key(&w, "containerResources");
-            cs_resize_write(t->resize, &w);
-        }
-        cs_jw_key(&w, "containerBatchesRecord");
-        cs_jw_arr(&w);
-        cs_jw_obj(&w);
-        cs_jw_kstr(&w, "timestamp", t->batch);
-        cs_jw_key(&w, "containers");
-        write_containers(&w, im, t->resize);
-        cs_jw_end_obj(&w);
-        cs_jw_end_arr(&w);
+    if (t->batch && t->resize->n > 0) {
+        cs_jw_key(&w, "containerResources");
+        cs_resize_write(t->resize, &w);
     }
+    write_batches(&w, im, t, &open);
     cs_jw_end_obj(&w);
+    cs_inplace_state_done(&open);
     return cs_strbuf_take(&sb, NULL);
 }
 

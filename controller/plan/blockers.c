@@ -187,6 +187,8 @@ static void tell_starting(const struct cs_pod *p, struct cs_strbuf *out)
         cs_strbuf_adds(out, " is out of service until gracePeriodSeconds are over, then it is updated in place");
     else if (p->state == CS_LC_UPDATING)
         cs_strbuf_adds(out, " is being updated in place");
+    else if (p->state == CS_LC_PREPARING_UPDATE)
+        cs_strbuf_adds(out, " waits to be updated in place");
     else if (!p->node)
         cs_strbuf_adds(out, " waits to be scheduled");
     else if (p->phase == CS_PHASE_PENDING)

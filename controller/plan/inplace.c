@@ -39,6 +39,25 @@ static void parse_entries(struct cs_json last, struct cs_inplace_state *ret)
     }
 }
 
+static void date_entries(struct cs_json batches, struct cs_inplace_state *ret)
+{
+    for (uint32_t i = 0; i < ret->n; i++) {
+        struct cs_inplace_entry *e = &ret->entries[i];
+
+        cs_json_foreach (b, batches) {
+            struct cs_json names = cs_json_get(b, "containers");
+            int64_t at = json_time(cs_json_get(b, "timestamp"));
+
+            cs_json_foreach (name, names) {
+                if (at > e->since_ms && cs_json_str_is(name, e->container))
+                    e->since_ms = at;
+            }
+        }
+        if (e->since_ms == 0)
+            e->since_ms = ret->batch_ms;
+    }
+}
+
 static bool nonempty(struct cs_json v)
 {
     return cs_json_count(v) > 0;
@@ -94,6 +113,7 @@ void cs_inplace_state_parse(const char *text, struct cs_inplace_state *ret)
                     nonempty(cs_json_get(root, "nextContainerRefMetadata")) ||
                     nonempty(cs_json_get(root, "nextContainerResources"));
     parse_entries(cs_json_get(root, "lastContainerStatuses"), ret);
+    date_entries(batches, ret);
     parse_resources(root, ret);
 }
 
@@ -163,7 +183,7 @@ bool cs_image_same(const char *a, const char *b)
  * new container that runs; its start may not lie before our change, or the name of its image must say so already (a
  * node's clock may be behind ours).
  */
-static bool entry_complete(const struct cs_pod *p, const struct cs_inplace_entry *e, int64_t batch_ms)
+bool cs_inplace_entry_complete(const struct cs_pod *p, const struct cs_inplace_entry *e)
 {
     const struct cs_container_status *st = cs_pod_status_of(p, e->container);
     const struct cs_container *c = cs_pod_container(p, e->container);
@@ -177,7 +197,7 @@ static bool entry_complete(const struct cs_pod *p, const struct cs_inplace_entry
         return false;
     image_named = cs_image_same(c->image, st->image);
     if (e->container_id && st->container_id && !cs_streq(e->container_id, st->container_id) && st->running)
-        return image_named || st->started_ms >= batch_ms;
+        return image_named || st->started_ms >= e->since_ms;
     /* Without a recorded containerID (written by the peer): its rule, on normalised names. */
     return !e->container_id && image_named;
 }
@@ -197,7 +217,7 @@ bool cs_inplace_complete(const struct cs_pod *p)
     else if (s.has_next)
         done = false;
     for (uint32_t i = 0; done && i < s.n; i++)
-        done = entry_complete(p, &s.entries[i], s.batch_ms);
+        done = cs_inplace_entry_complete(p, &s.entries[i]);
     done = done && cs_resize_settled(p, &s.resize);
     cs_inplace_state_done(&s);
     return done;
@@ -223,7 +243,7 @@ int64_t cs_inplace_stands_at_ms(const struct cs_pod *p)
         return 0;
     cs_inplace_state_parse(p->inplace_state, &s);
     for (uint32_t i = 0; stands && i < s.n; i++)
-        stands = entry_complete(p, &s.entries[i], s.batch_ms) || entry_stands(p, &s.entries[i]);
+        stands = cs_inplace_entry_complete(p, &s.entries[i]) || entry_stands(p, &s.entries[i]);
     stands = stands && cs_resize_settled(p, &s.resize);
     at = stands && s.valid && !s.has_next ? s.batch_ms + CS_INPLACE_STANDS_MS : 0;
     cs_inplace_state_done(&s);

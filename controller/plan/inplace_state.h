@@ -11,6 +11,7 @@
 
 struct cs_inplace_entry {
     char *container, *image_id, *container_id; /* owned; ids may be NULL */
+    int64_t since_ms; /* time of the newest batch with this container, or of the newest of all; wall */
 };
 struct cs_inplace_state {
     bool valid; /* the annotation exists and parses */
@@ -33,6 +34,8 @@ void cs_inplace_state_done(struct cs_inplace_state *s);
 void cs_inplace_grace_parse(const char *text, struct cs_inplace_grace *ret);
 void cs_inplace_grace_done(struct cs_inplace_grace *g);
 
+/* One recorded container: it runs what the update wants (spec §6.6 D, D11). */
+bool cs_inplace_entry_complete(const struct cs_pod *p, const struct cs_inplace_entry *e);
 /* Spec §6.6 D with D11. Without state annotation: complete; with a grace annotation: not. */
 bool cs_inplace_complete(const struct cs_pod *p);
 /*

@@ -251,12 +251,28 @@ void cs_plan_rearm(struct cs_planner *pl, struct cs_view_pod *v)
     a->keys_add = key_due(hook, v->pod, CS_KEY_PRE_UPDATE);
 }
 
+/* It was chosen for deletion in the middle of an in-place update. A gate that is open again says that this has ended. */
+static bool update_open(const struct cs_view_pod *v)
+{
+    const struct cs_pod *p = v->pod;
+    struct cs_inplace_state s;
+    bool resize_due;
+
+    if (p->inplace_grace ||
+        (p->has_inplace_gate && p->inplace_ready.status == CS_COND_FALSE && !cs_inplace_complete(p)))
+        return true;
+    cs_inplace_state_parse(p->inplace_state, &s);
+    resize_due = cs_revision_same(s.revision, v->revision) && cs_resize_pending(p, &s.resize);
+    cs_inplace_state_done(&s);
+    return resize_due;
+}
+
 static void take_back(struct cs_planner *pl, struct cs_view_pod *v)
 {
     struct cs_action *a = cs_plan_add(pl, CS_ACT_LIFECYCLE, "it is wanted after all");
 
     a->pod = v->pod;
-    a->state = CS_LC_PREPARING_NORMAL;
+    a->state = update_open(v) ? CS_LC_UPDATING : CS_LC_PREPARING_NORMAL;
     a->keys_drop = cs_ready_keys(v->pod); /* quirk 20 */
     v->pre_delete = false; /* its claims are handed back in the same pass */
 }
@@ -305,10 +321,16 @@ static enum cs_lifecycle after_update(const struct cs_cloneset_spec *s, const st
     return !s->has_lifecycle || cs_all_hooked(&s->in_place, p) ? CS_LC_NORMAL : CS_LC_UPDATED;
 }
 
-/* The revision that a Pod waiting for its update has is wanted: nothing is to be updated (any more). */
+/*
+ * The revision that a Pod waiting for its update has is wanted: nothing is to be updated (any more). That is so after a rollback,
+ * and when the partition was raised, of which spec §6.8 does not speak: such a Pod would be out of service for good.
+ */
 static bool at_target(const struct cs_planner *pl, const struct cs_view_pod *v)
 {
-    return v->is_new == (pl->update_numbers.update_num >= 0);
+    int32_t left = pl->update_numbers.update_num;
+    bool settled = pl->numbers.scale_up == 0 && pl->numbers.scale_down == 0; /* scaling may still change what is left */
+
+    return (left == 0 && settled) || v->is_new == (left > 0);
 }
 
 enum cs_lifecycle cs_lifecycle_next(const struct cs_planner *pl, const struct cs_view_pod *v, bool complete)

@@ -18,6 +18,9 @@ static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
     due = s.updated_ms + g.grace_s * 1000;
     if (!g.valid || !cs_revision_same(v->revision, g.revision)) {
         a = cs_plan_add(pl, CS_ACT_GRACE_DROP, "its revision has moved on");
+    } else if (v->pod->has_inplace_gate && v->pod->inplace_ready.status != CS_COND_FALSE) {
+        /* somebody has opened it: the change tests that it is closed, and would be refused again and again */
+        a = cs_plan_add(pl, CS_ACT_GATE_OFF, "out of service for its grace period");
     } else if (s.valid && pl->o->now_ms < due) {
         cs_plan_requeue_at(pl, due);
     } else {

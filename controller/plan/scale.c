@@ -268,6 +268,12 @@ static void delete_prepared(struct cs_planner *pl)
             cs_plan_delete_pod(pl, &pl->o->pods[i], "its preDelete hook has released it");
 }
 
+/* A quota, say, that they take up. */
+static bool creation_fails(const struct cs_planner *pl)
+{
+    return pl->o->trouble.scale_error && *pl->o->trouble.scale_error;
+}
+
 void cs_plan_scale(struct cs_planner *pl)
 {
     const struct cs_numbers *d = &pl->numbers;
@@ -284,7 +290,7 @@ void cs_plan_scale(struct cs_planner *pl)
     if (d->scale_up > 0) { /* nothing is deleted in the same pass (spec §5.1 step 5) */
         if (d->scale_up_limit > 0)
             cs_plan_create(pl);
-        else
+        if (!pl->scaled || creation_fails(pl))
             delete_prepared(pl); /* they may be what creation waits for */
     } else {
         delete_prepared(pl);

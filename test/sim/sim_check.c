@@ -83,6 +83,15 @@ static bool always_in_place_only(struct sim *s)
     return true;
 }
 
+static int64_t creates_under_way(const struct sim *s)
+{
+    int64_t n = 0;
+
+    for (const struct sim_req *q = s->reqs; q; q = q->next)
+        n += q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD);
+    return n;
+}
+
 /* There were, or somebody who looked at different things at different times saw, more Pods than replicas. */
 static bool excess_lately(struct sim *s)
 {
@@ -97,8 +106,11 @@ static bool excess_lately(struct sim *s)
         if (x->from_ms < window_begin(s))
             break;
     }
-    /* With maxSurge a create under way counts already: the one that it replaces may go if maxUnavailable allows that. */
-    return most_pods + most_allowed(s, true) > least_replicas;
+    /*
+     * A create under way counts already: replicas may have been lowered since, an earlier create may have landed late, and with
+     * maxSurge the one that it replaces may go if maxUnavailable allows that.
+     */
+    return most_pods + creates_under_way(s) + most_allowed(s, true) > least_replicas;
 }
 
 /* ---- Pods ---- */
@@ -227,6 +239,43 @@ static bool leaves(const struct cs_jtree *before, const struct cs_jtree *after)
     return state && !cs_streq(state, "Normal");
 }
 
+static const struct cs_jtree *container_status(const struct cs_jtree *pod, const char *name)
+{
+    const struct cs_jtree *list = sim_get(pod, "status/containerStatuses");
+
+    for (const struct cs_jtree *c = cs_jtree_is(list, CS_J_ARRAY) ? cs_jtree_first(list) : NULL; c;
+         c = cs_jtree_next(c))
+        if (cs_streq(sim_str(c, "name"), name))
+            return c;
+    return NULL;
+}
+
+/*
+ * Spec §6.6 E: the gate does not open before the kubelet has acted on the images, whatever overtakes what. Of an image that was
+ * changed twice the first change may have been acted on.
+ */
+static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *p = sim_by_serial(s, o->serial);
+    bool opens = !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True") &&
+                 cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "True");
+
+    for (size_t i = 0; p && i < CS_ARRAY_LEN(p->restarts_then); i++) {
+        const struct cs_jtree *was = cs_jtree_index(sim_get(o->t, "spec/containers"), i);
+        const struct cs_jtree *is = cs_jtree_index(sim_get(after, "spec/containers"), i);
+        const struct cs_jtree *st = is ? container_status(after, sim_str(is, "name")) : NULL;
+
+        if (!st)
+            continue;
+        if (!cs_streq(sim_str(was, "image"), sim_str(is, "image")))
+            p->restarts_then[i] = sim_int(st, "restartCount", 0);
+        if (opens && !cs_streq(sim_str(st, "image"), sim_str(is, "image")) &&
+            sim_int(st, "restartCount", 0) == p->restarts_then[i])
+            sim_fail(s, "the gate of Pod %s opens before container %s has restarted as %s", o->name,
+                sim_str(is, "name"), sim_str(is, "image"));
+    }
+}
+
 static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     bool marked = sim_label(after, CS_LABEL_SPECIFIED_DELETE) && !sim_label(o->t, CS_LABEL_SPECIFIED_DELETE);
@@ -239,6 +288,7 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
         sim_fail(s, "the image of Pod %s changes while its gate is True", o->name);
     if (leaves(o->t, after))
         check_available(s, o);
+    check_gate_opens(s, o, after);
     if (marked && always_in_place_only(s))
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
 }

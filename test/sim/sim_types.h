@@ -21,6 +21,7 @@ struct sim_obj {
     bool doomed; /* claim: the controller has deleted it, by the rules */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
+    int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
 };
 
 struct sim_event { /* one version of one object, for watches */

@@ -231,6 +231,38 @@ static void d13_refused_creations_are_spaced_out(void **state)
     bed_done(&b);
 }
 
+/* A Pod that has its node, as a server shows it. Owned. */
+static char *scheduled(struct bed *b, const struct rt_request *q)
+{
+    cs_autofree char *text = created(b, q, "p1");
+    const char *spec = strstr(text, "\"spec\":{") + 8;
+
+    return cs_xasprintf("%.*s\"nodeName\":\"n1\",%s", (int)(spec - text), text, spec);
+}
+
+/* In a rollout of hours the set is never at rest: what failed once must not stand in the status until it is over. */
+static void an_error_is_over_when_the_same_request_succeeds(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 2);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *pod = scheduled(&b, q);
+    cs_autofree char *later = scheduled(&b, q);
+    rt_answer(q, 201, pod);
+    step(&b, 100);
+    (void)expect(&b, CS_VERB_CREATE, CS_K_POD); /* the other one is under way all the time */
+    rt_answer(expect(&b, CS_VERB_PATCH_STRATEGIC, CS_K_POD), 403, FORBIDDEN);
+    assert_non_null(strstr(run_of(&b)->update_error, "refresh web-"));
+    step(&b, 1000);
+    rt_answer(expect(&b, CS_VERB_PATCH_STRATEGIC, CS_K_POD), 200, later);
+    assert_string_equal(run_of(&b)->update_error, "");
+    bed_done(&b);
+}
+
 static void a_set_that_goes_at_rest_is_forgotten(void **state)
 {
     struct bed b;
@@ -368,6 +400,7 @@ int main(void)
         cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
         cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
         cmocka_unit_test(d13_refused_creations_are_spaced_out),
+        cmocka_unit_test(an_error_is_over_when_the_same_request_succeeds),
         cmocka_unit_test(d13_a_resize_that_comes_to_nothing_is_spaced_out),
         cmocka_unit_test(a_set_that_goes_at_rest_is_forgotten),
         cmocka_unit_test(d5c_a_restored_server_stops_decisions_until_all_is_read),

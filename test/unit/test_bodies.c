@@ -443,6 +443,7 @@ static void spec_6_6_apply(void **state)
         "{'op':'test','path':'/metadata/labels/controller-revision-hash','value':'web-old'},"
         "{'op':'test','path':'/status/conditions/1/type','value':'InPlaceUpdateReady'},"
         "{'op':'test','path':'/status/conditions/1/status','value':'False'},"
+        "{'op':'test','path':'/status/containerStatuses/0/containerID','value':'containerd://1'},"
         "{'op':'add','path':'/metadata/annotations/apps.kruise.io~1inplace-update-state','value':"
         "'{\\'revision\\':\\'web-new\\',\\'updateTimestamp\\':\\'2025-01-02T03:04:05Z\\',\\'lastContainerStatuses\\':{"
         "\\'c\\':"

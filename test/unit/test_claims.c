@@ -336,6 +336,24 @@ static void u13_a_refusal_is_told_once_and_stops_nothing(void **state)
     cb_done(&b);
 }
 
+/* A webhook of the cluster may have its own idea of sizes: the same patch would be sent without end. */
+static void u13_a_growth_that_was_taken_and_undone_is_a_refusal(void **state)
+{
+    struct claims_bed b;
+
+    (void)state;
+    cb_init(&b, 0, false);
+    cb_feed_claim(&b);
+    grow(&b, "2Gi");
+    cs_autofree char *small = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
+    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 200, small);
+    assert_int_equal(cb_events(&b, "VolumeClaimExpanded"), 0);
+    assert_int_equal(cb_events(&b, "FailedExpandVolumeClaim"), 1);
+    cb_step(&b, 1000);
+    cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    cb_done(&b);
+}
+
 static void u13_asked_again_when_something_has_changed(void **state)
 {
     struct claims_bed b;
@@ -391,6 +409,7 @@ int main(void)
         cmocka_unit_test(spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost),
         cmocka_unit_test(u13_a_larger_request_is_patched_into_the_claim),
         cmocka_unit_test(u13_a_refusal_is_told_once_and_stops_nothing),
+        cmocka_unit_test(u13_a_growth_that_was_taken_and_undone_is_a_refusal),
         cmocka_unit_test(u13_asked_again_when_something_has_changed),
         cmocka_unit_test(u13_a_token_that_is_not_accepted_is_no_refusal_of_the_claim),
     };

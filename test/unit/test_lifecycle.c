@@ -139,6 +139,12 @@ static void spec_6_12_rolled_back_while_it_waits(void **state)
             "refresh bbbbb Updated"},
         {"out of service already: in service with the same patch", UPDATE_SPEC,
             "bbbbb new gate-off state:PreparingUpdate " HELD_UPDATE, "", "refresh bbbbb gate Normal"},
+        {"the partition was raised: it is not to be updated any more, and would wait for ever",
+            "'replicas':1,'updateStrategy':{'type':'InPlaceIfPossible','partition':1}," FX_HOOKS(FX_PRE_UPDATE),
+            "bbbbb old ready state:PreparingUpdate " HELD_UPDATE, "", "refresh bbbbb Normal"},
+        {"paused: it waits",
+            "'replicas':1,'updateStrategy':{'type':'InPlaceIfPossible','paused':true}," FX_HOOKS(FX_PRE_UPDATE),
+            "bbbbb old ready state:PreparingUpdate " HELD_UPDATE, "", ""},
         {"its key of KruisePodReady goes with it (quirk 12)",
             "'replicas':1," FX_INPLACE "," FX_HOOKS(FX_PRE_UPDATE_MARKING),
             "bbbbb new unready keys:u state:PreparingUpdate " HELD_UPDATE, "", "refresh bbbbb Normal -preUpdateHook"},
@@ -208,6 +214,10 @@ static void spec_5_1_scale_in_of_held_pods(void **state)
             "bbbbb new ready " HELD_DELETE "; ccccc new ready busy:patch " HELD_DELETE "; ddddd new ready", "", ""},
         {"a specified one is not gone yet: scale-in waits (step 8)", DELETE_SPEC(1),
             "bbbbb new ready specified busy:patch " HELD_DELETE "; ccccc new ready; ddddd new ready", "", ""},
+        {"released, while creation waits for a Terminating Pod's id: it goes",
+            "'replicas':3," FX_VCT "," FX_HOOKS(FX_PRE_DELETE),
+            "bbbbb new ready specified state:PreparingDelete; ccccc new ready; fffff new ready terminating", "fffff",
+            "delete-pod bbbbb"},
     };
 
     (void)state;
@@ -261,6 +271,68 @@ static void spec_5_1_regret(void **state)
 
     (void)state;
     FX_RUN(rows);
+}
+
+/*
+ * Chosen for deletion in the middle of its in-place update, then wanted after all: the update goes on (spec §6.8), where
+ * PreparingNormal would call it Normal with a resize that is never sent and a next update that knows nothing of this one.
+ */
+static void spec_5_1_regret_of_a_pod_that_is_being_updated(void **state)
+{
+#define RECORDED(id) "{\"revision\":\"web-new\",\"lastContainerStatuses\":{\"c\":{\"imageID\":\"" id "\"}}}"
+    static const struct {
+        const char *when, *pod, *recorded, *grace, *then;
+    } rows[] = {
+        {"its container has not restarted", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE,
+            RECORDED("sha256:1"), NULL, "lifecycle bbbbb Updating"},
+        {"it has", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE, RECORDED("sha256:0"), NULL,
+            "lifecycle bbbbb PreparingNormal"},
+        {"the gate is open: that was long ago", "bbbbb new ready state:PreparingDelete " HELD_DELETE,
+            RECORDED("sha256:1"), NULL, "lifecycle bbbbb PreparingNormal"},
+        {"in its grace period", "bbbbb new gate-off state:PreparingDelete " HELD_DELETE, "{}",
+            "{\"revision\":\"web-new\",\"graceSeconds\":30}", "lifecycle bbbbb Updating"},
+        {"its resize was not sent", "bbbbb new ready state:PreparingDelete " HELD_DELETE,
+            "{\"revision\":\"web-new\",\"updateResources\":true,\"containerResources\":{\"c\":{\"limits\":{\"cpu\":"
+            "\"3\"}}}}",
+            NULL, "lifecycle bbbbb Updating"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct fx f;
+
+        fx_init(&f, DELETE_SPEC(1));
+        (void)fx_pod(&f, rows[i].pod);
+        f.pods[0]->inplace_state = rows[i].recorded;
+        f.pods[0]->inplace_grace = rows[i].grace;
+        if (strcmp(fx_plan(&f), rows[i].then) != 0)
+            fail_msg("%s: %s", rows[i].when, f.text);
+        f.pods[0]->inplace_state = f.pods[0]->inplace_grace = NULL;
+        fx_done(&f);
+    }
+}
+
+/* The hook of one has let it go, a new Pod is refused, and the quota that refuses it may be what the old one takes up. */
+static void a_released_pod_goes_while_creation_fails(void **state)
+{
+    static const struct {
+        const char *error, *then;
+    } rows[] = {
+        {NULL, "create-pod * new"},
+        {"", "create-pod * new"},
+        {"create-pod web-x: exceeded quota", "delete-pod bbbbb, create-pod * new"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct fx f;
+
+        fx_init(&f, DELETE_SPEC(3));
+        fx_rows(&f, "bbbbb new ready specified state:PreparingDelete; ccccc new ready", false);
+        f.o.trouble.scale_error = rows[i].error;
+        assert_string_equal(fx_plan(&f), rows[i].then);
+        fx_done(&f);
+    }
 }
 
 static void d2_preparing_delete_waits_for_a_fresh_set(void **state)
@@ -334,6 +406,8 @@ int main(void)
         cmocka_unit_test(spec_5_5_deletion_by_way_of_the_hook),
         cmocka_unit_test(spec_5_1_scale_in_of_held_pods),
         cmocka_unit_test(spec_5_1_regret),
+        cmocka_unit_test(spec_5_1_regret_of_a_pod_that_is_being_updated),
+        cmocka_unit_test(a_released_pod_goes_while_creation_fails),
         cmocka_unit_test(d2_preparing_delete_waits_for_a_fresh_set),
         cmocka_unit_test(u_27_a_direct_deletion_of_a_held_pod_is_told),
         cmocka_unit_test(quirk_9_metadata_only_changes_take_a_pod_out_of_service),

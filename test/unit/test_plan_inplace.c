@@ -80,6 +80,12 @@ static void d11_in_place_completion(void **state)
             STATUS("nginx:1", "sha256:1", "containerd://2", RUNS("09:59:00")), BOTH, false, false},
         {"same imageID, a new container with the new image's name, node clock behind", "nginx:2",
             STATUS("docker.io/library/nginx:2", "sha256:1", "containerd://2", RUNS("09:59:59")), BOTH, false, true},
+        {"same imageID, a new container, and another container was changed after it started", "nginx:2",
+            STATUS("nginx:1", "sha256:1", "containerd://2", RUNS("10:00:05")),
+            "{'revision':'web-new','lastContainerStatuses':{'c':{'imageID':'sha256:1','containerID':'containerd://1'}},"
+            "'containerBatchesRecord':[{'timestamp':'2025-01-02T10:00:00Z','containers':['c']},"
+            "{'timestamp':'2025-01-02T10:00:09Z','containers':[]}]}",
+            false, true},
         {"same imageID, a new container that does not run", "nginx:2",
             STATUS("nginx:2", "sha256:1", "containerd://2", WAITS), BOTH, false, false},
         {"same imageID and container, though the name is the new one", "nginx:2",

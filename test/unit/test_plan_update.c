@@ -141,6 +141,9 @@ static void spec_6_7_grace_period(void **state)
     grace_case("bbbbb new gate-off state:Updating", of_new, 30, "grace-apply bbbbb", 0);
     grace_case("bbbbb new gate-off state:Updating", of_other, 1, "grace-drop bbbbb", 0);
     grace_case("bbbbb new gate-off state:Updating", "nonsense", 1, "grace-drop bbbbb", 0);
+    /* Somebody has opened the gate: the change would be refused again and again. */
+    grace_case("bbbbb new ready state:Updating", of_new, 30, "gate-off bbbbb", 0);
+    grace_case("bbbbb new ready gateless state:Updating", of_new, 30, "grace-apply bbbbb", 0);
     /* a Pod within its grace period is no candidate, though its revision is not the target */
     grace_case("bbbbb old gate-off state:Updating", "{\"revision\":\"web-old\",\"graceSeconds\":30}", 10, "", 20000);
 }
