@@ -330,7 +330,7 @@ static bool at_target(const struct cs_planner *pl, const struct cs_view_pod *v)
     int32_t left = pl->update_numbers.update_num;
     bool settled = pl->numbers.scale_up == 0 && pl->numbers.scale_down == 0; /* scaling may still change what is left */
 
-    return (left == 0 && settled) || v->is_new == (left > 0);
+    return left == 0 ? settled || v->is_new : v->is_new == (left > 0);
 }
 
 enum cs_lifecycle cs_lifecycle_next(const struct cs_planner *pl, const struct cs_view_pod *v, bool complete)
