@@ -31,8 +31,8 @@ import takeover  # noqa: E402
 from bed import Bed  # noqa: E402
 from harness import Suite, end_on_signals, progress  # noqa: E402
 
-# Conversion comes late, since it changes the CRD; the rights last, since they look back at all of it.
-GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, gates, conversion, rights]
+# The rights look back at all that ran with the manifests as they are; gates and conversion, after them, add rights of overlays.
+GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, rights, gates, conversion]
 
 
 def ends(bed):
@@ -74,6 +74,7 @@ def main():
             suite.on_failure = lambda name: post_mortem(bed)
             for name, function in tests:
                 suite.run(name, function, bed)
+            suite.run("rights: no request was refused, with the overlays either", rights.no_request_was_refused, bed)
             suite.run("all programs ended well, and no sanitizer found anything", ends, bed)
             cluster.failed = suite.failed > 0
         finally:
