@@ -523,11 +523,7 @@ static void on_failure(struct cs_ops *op, const struct cs_error *err)
 
     if (err->kind == CS_ERR_CONFLICT || err->kind == CS_ERR_ALREADY_EXISTS || test_failed(op, err)) {
         cs_metric_add(c->m_conflicts, 1, CS_LABELS("cloneset"));
-        if (op->status || (op->kind == CS_K_SET && op->action == CS_ACT_STRIKE)) {
-            reread(op); /* never a Failed condition (U-16) */
-            return;
-        }
-        reread(op);
+        reread(op); /* never a Failed condition (U-16) */
         return;
     }
     if (err->kind == CS_ERR_NOT_FOUND && op->action == CS_ACT_RESIZE) {

@@ -110,7 +110,10 @@ static bool excess_lately(struct sim *s)
      * A create under way counts already: replicas may have been lowered since, an earlier create may have landed late, and with
      * maxSurge the one that it replaces may go if maxUnavailable allows that.
      */
-    return most_pods + creates_under_way(s) + most_allowed(s, true) > least_replicas;
+    if (most_pods + creates_under_way(s) + most_allowed(s, true) > least_replicas)
+        return true;
+    /* A frozen watch: what was created while more were asked for is known, what somebody deleted since is not. */
+    return s->sc->faults && most_allowed(s, false) > least_replicas;
 }
 
 /* ---- Pods ---- */
