@@ -321,15 +321,10 @@ static enum cs_lifecycle after_update(const struct cs_cloneset_spec *s, const st
     return !s->has_lifecycle || cs_all_hooked(&s->in_place, p) ? CS_LC_NORMAL : CS_LC_UPDATED;
 }
 
-/*
- * The revision that a Pod waiting for its update has is wanted: nothing is to be updated (any more). That is so after a rollback,
- * and when the partition was raised, of which spec §6.8 does not speak: such a Pod would be out of service for good.
- */
+/* The revision that a Pod waiting for its update has is wanted: nothing is to be updated (any more). */
 static bool at_target(const struct cs_planner *pl, const struct cs_view_pod *v)
 {
-    int32_t left = pl->update_numbers.update_num;
-
-    return left == 0 || v->is_new == (left > 0);
+    return v->is_new == (pl->update_numbers.update_num >= 0);
 }
 
 enum cs_lifecycle cs_lifecycle_next(const struct cs_planner *pl, const struct cs_view_pod *v, bool complete)
