@@ -102,7 +102,7 @@ static void test_conversion_has_a_bounded_cost(void **state)
     cs_autofree char *some = many_labels(15000), *many = many_labels(30000), *most = many_labels(50000);
     cs_autofree char *small = beta_set(some, "\"replicas\":1"), *large = beta_set(many, "\"replicas\":1");
     cs_autofree char *huge = beta_set(most, "\"replicas\":1");
-    cs_autofree char *there = convert_text(large, ALPHA);
+    cs_autofree char *there = convert_text(large, ALPHA); /* what is stored is read in both versions */
     autoadmitted a = {0}, b = {0}, c = {0};
     cs_autostrbuf out = CS_STRBUF_INIT;
     struct cs_error err = CS_ERROR_INIT;
@@ -115,6 +115,7 @@ static void test_conversion_has_a_bounded_cost(void **state)
     assert_non_null(strstr(b.message, "labels, annotations, scaleStrategy and updateStrategy hold"));
     validate(*state, large, large, &c); /* D15 */
     assert_true(c.allowed);
+    assert_non_null(there);
     object_parse(&o, huge, strlen(huge));
     assert_false(cs_convert(object_root(&o), ALPHA, &out, &err));
     assert_int_equal(err.kind, CS_ERR_TOO_LARGE);
