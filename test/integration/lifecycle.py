@@ -94,9 +94,9 @@ def pre_delete_holds_a_pod_and_regret_brings_it_back(bed):
         scale(bed, web, 2)
         going = wait_until("one Pod prepares again", lambda: in_state(web, "PreparingDelete"))[0]
         patch(bed, web, going, finalizers=[])
-        web.wait_settled(2)
         name = going["metadata"]["name"]
-        check(name not in uids(web.pods(terminating=True)), "another one went")
+        wait_until(f"{name} and no other one goes", lambda: name not in uids(web.pods(terminating=True)))
+        web.wait_settled(2)
         wait_until("its claim goes as well", lambda: len(web.claims(terminating=True)) == 2)
 
         # U-27: a direct deletion is not held, and an event says what to do instead.
@@ -113,8 +113,8 @@ def pre_delete_holds_a_pod_and_regret_brings_it_back(bed):
         wait_until("it prepares", lambda: [pod for pod in in_state(web, "PreparingDelete")
                                            if pod["metadata"]["uid"] == marked["metadata"]["uid"]])
         patch(bed, web, marked, finalizers=[])
+        wait_until("it is gone", lambda: marked["metadata"]["uid"] not in uids(web.pods(terminating=True)).values())
         web.wait_settled(2)
-        check(marked["metadata"]["uid"] not in uids(web.pods()).values(), "it is still there")
 
 
 @test
@@ -129,8 +129,8 @@ def pre_delete_takes_a_pod_out_of_service_when_asked_to(bed):
         scale(bed, web, 3)
         holds("no regret: it is out of service for good", lambda: len(in_state(web, "PreparingDelete")) == 1, 2)
         patch(bed, web, going, finalizers=[])
+        wait_until("it is gone", lambda: going["metadata"]["uid"] not in uids(web.pods(terminating=True)).values())
         web.wait_settled(3)
-        check(going["metadata"]["uid"] not in uids(web.pods()).values(), "it is still there")
 
 
 def ready_in_endpoints(bed, space, pod):
