@@ -12,8 +12,7 @@
 #include "controller/cloneset/store_ids.h"
 #include "controller/plan/parts.h"
 
-/* A server gives a request up after 60 s (its --request-timeout): what has not landed by then never will (D5e). */
-#define MAY_LAND_MS 65000
+#define MAY_LAND_MS (CS_DOUBT_MS + 5000) /* with some slack, as it is counted from when the answer was given up */
 
 static bool is_create(const struct cs_ops *op)
 {
@@ -280,10 +279,15 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
         "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
 }
 
-/* This very request has succeeded where it failed before; the set may be far from rest. */
+/*
+ * This very request has succeeded where it failed before; the set may be far from rest. With a Pod created, what kept others from
+ * being created does not any more, either, though many may be left to create.
+ */
 static void forget_error(struct cs_set_run *r, const struct cs_ops *op)
 {
-    cs_autofree char *prefix = cs_xasprintf("%s %s: ", cs_action_name(op->action), op->name);
+    cs_autofree char *prefix = op->action == CS_ACT_CREATE_POD
+                                   ? cs_xstrdup(cs_action_name(op->action))
+                                   : cs_xasprintf("%s %s: ", cs_action_name(op->action), op->name);
 
     if (cs_str_starts(cs_str(r->scale_error), prefix))
         r->scale_error[0] = '\0';
@@ -408,9 +412,6 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
         cs_workqueue_forget(&r->work); /* it moves: the next failure starts at the shortest pause */
         forget_error(r, op);
     }
-    /* What kept Pods from being created does not any more, though many may be left to create. */
-    if (r && op->action == CS_ACT_CREATE_POD && cs_str_starts(cs_str(r->scale_error), cs_action_name(op->action)))
-        r->scale_error[0] = '\0';
     if (r && op->action == CS_ACT_CREATE_CLAIM && !pod_known(op))
         cs_set_absent_add(&c->store, r->se, op->id, op->asked); /* a new id: no Pod can have it yet */
     if (r && op->action == CS_ACT_CONFIRM_ABSENT)
@@ -459,9 +460,8 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     } else if (r && !ours) {
         block(r, op, cs_op_entry(op));
         cs_run_eventf(c, r, true, "FailedCreate",
-            "failed to create %s %s: an object of that name exists and is not of this CloneSet, or lacks its instance "
-            "id; "
-            "another id is used",
+            "failed to create %s %s: an object of that name exists and is not of this CloneSet, or lacks its "
+            "instance id; another id is used",
             op->kind == CS_K_POD ? "pod" : "pvc", op->name);
     }
     settle(op);

@@ -32,7 +32,8 @@ struct cs_controller_options {
     void *ctx;
 };
 
-#define CS_DOUBT_MS 60000
+#define CS_DOUBT_MS                                                                                                    \
+    60000 /* a server gives a request up after so long (its --request-timeout): it may land until then (D5e) */
 #define CS_MAX_INFLIGHT 16 /* design §3, prototype-facts §1 */
 #define CS_HOLD_STATUS_MS 2000 /* see cs_status_write */
 #define CS_NOTES_MAX 256 /* of one pass; what is beyond is not told */

@@ -11,6 +11,11 @@
 
 /* ---- which claim templates (U-09) ---- */
 
+static struct cs_vcts recorded_vcts(const struct cs_revision *rev)
+{
+    return (struct cs_vcts){rev->vcts_raw, rev->vct_names, rev->n_vcts};
+}
+
 struct cs_vcts cs_plan_live_vcts(const struct cs_planner *pl)
 {
     const struct cs_cloneset *set = pl->o->set;
@@ -55,8 +60,7 @@ static const char *unmet_mount(const struct cs_jtree *norm, const struct cs_vcts
 
 void cs_plan_claim_templates(struct cs_planner *pl)
 {
-    const struct cs_revision *rev = pl->current->rev;
-    const struct cs_vcts recorded = {rev->vcts_raw, rev->vct_names, rev->n_vcts};
+    const struct cs_vcts recorded = recorded_vcts(pl->current->rev);
     const struct cs_vcts live = cs_plan_live_vcts(pl);
 
     pl->old_vcts = live;
@@ -66,6 +70,33 @@ void cs_plan_claim_templates(struct cs_planner *pl)
         pl->old_vcts = recorded;
     else
         pl->old_lacks = unmet_mount(pl->current->norm, &live);
+}
+
+void cs_plan_create_claim(
+    struct cs_planner *pl, const struct cs_vcts *vcts, uint32_t t, const char *id, const char *why)
+{
+    char name[CS_NAME_SIZE];
+    struct cs_action *a;
+
+    if (!cs_claim_name(vcts->names[t], pl->o->set->meta.name, id, name))
+        return;
+    a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, why);
+    a->vct = vcts->names[t];
+    a->vcts = *vcts;
+    memcpy(a->name, name, sizeof(name));
+    memcpy(a->id, id, CS_ID_SIZE);
+}
+
+void cs_plan_confirm_absent(struct cs_planner *pl, const char *id, const char *why)
+{
+    char name[CS_NAME_SIZE];
+    struct cs_action *a;
+
+    if (!cs_pod_name(pl->o->set->meta.name, id, name))
+        return;
+    a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, why);
+    memcpy(a->name, name, sizeof(name));
+    memcpy(a->id, id, CS_ID_SIZE);
 }
 
 /* ---- Pods that are gone or going ---- */
@@ -129,19 +160,13 @@ static void mend_from(struct cs_planner *pl, const struct cs_view_pod *v, const 
     for (uint32_t t = 0; t < vcts->n; t++) {
         char name[CS_NAME_SIZE];
         bool mounts = false;
-        struct cs_action *a;
 
         if (!cs_claim_name(vcts->names[t], pl->o->set->meta.name, v->id, name) || has_claim(pl, v, name))
             continue;
         for (uint32_t i = 0; i < v->pod->n_claims && !mounts; i++)
             mounts = strcmp(v->pod->claims[i], name) == 0;
-        if (!mounts)
-            continue;
-        a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, "its Pod waits for it");
-        a->vct = vcts->names[t];
-        a->vcts = *vcts;
-        memcpy(a->name, name, sizeof(name));
-        memcpy(a->id, v->id, CS_ID_SIZE);
+        if (mounts)
+            cs_plan_create_claim(pl, vcts, t, v->id, "its Pod waits for it");
     }
 }
 
@@ -158,23 +183,11 @@ static void mend(struct cs_planner *pl, const struct cs_view_pod *v)
         return;
     rev = v->is_new ? NULL : cs_plan_revision_of(pl, v->revision);
     if (rev && rev->rev->n_vcts > 0)
-        vcts = (struct cs_vcts){rev->rev->vcts_raw, rev->rev->vct_names, rev->rev->n_vcts};
+        vcts = recorded_vcts(rev->rev);
     mend_from(pl, v, &vcts);
 }
 
 /* ---- claims without a Pod, with disablePVCReuse (spec §4.6) ---- */
-
-static void ask_for_pod(struct cs_planner *pl, const char *id)
-{
-    struct cs_action *a;
-    char name[CS_NAME_SIZE];
-
-    if (!cs_pod_name(pl->o->set->meta.name, id, name))
-        return;
-    a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, "its claims are about to be deleted");
-    memcpy(a->name, name, sizeof(name));
-    memcpy(a->id, id, CS_ID_SIZE);
-}
 
 /* Nothing is known to have the id, and no request is under way for one of its claims. */
 static bool id_is_free(const struct cs_planner *pl, const struct cs_view_claim *c, uint32_t n)
@@ -210,7 +223,7 @@ static void reap(struct cs_planner *pl, struct cs_view_claim *c, uint32_t n)
         return;
     }
     if (!absent) {
-        ask_for_pod(pl, c->id);
+        cs_plan_confirm_absent(pl, c->id, "its claims are about to be deleted");
         return;
     }
     for (uint32_t i = 0; i < n; i++) {

@@ -45,6 +45,15 @@ static bool holds_vacancy(struct cs_planner *pl, const struct cs_view_pod *v)
     return false;
 }
 
+static void add_id(struct creation *c, const char *id)
+{
+    size_t cap = c->cap;
+
+    cs_grow(c->ids, (size_t)c->n, cap);
+    c->cap = (uint32_t)cap;
+    memcpy(c->ids[c->n++], id, CS_ID_SIZE);
+}
+
 /*
  * An id without Pod whose claims are the set's and alive may be taken over (spec §4.6, D4). With disablePVCReuse only what was
  * made for a Pod to come: no Pod had it yet, and none waits for an id that another one holds.
@@ -71,17 +80,15 @@ static void find_vacancies(struct creation *c)
             late = o->claims[to].late_until_ms > late ? o->claims[to].late_until_ms : late;
             blocked = blocked || (!reuse && o->claims[to].claim && !o->claims[to].made);
         }
-        if (usable && !blocked && late > o->now_ms && !cs_plan_id_has_pod(pl, id)) {
+        from = to;
+        if (!usable || blocked || cs_plan_id_has_pod(pl, id))
+            continue;
+        if (late > o->now_ms) {
             c->waiting++;
             cs_plan_requeue_at(pl, late);
-        } else if (usable && !blocked && !cs_plan_id_has_pod(pl, id)) {
-            size_t cap = c->cap;
-
-            cs_grow(c->ids, (size_t)c->n, cap);
-            c->cap = (uint32_t)cap;
-            memcpy(c->ids[c->n++], id, CS_ID_SIZE);
+        } else {
+            add_id(c, id);
         }
-        from = to;
     }
 }
 
@@ -121,16 +128,12 @@ static void add_new_ids(struct creation *c, uint32_t want)
     for (uint64_t k = 0; c->n < want && k < (uint64_t)want * 64 + 1024; k++) {
         char id[CS_ID_SIZE];
         bool dup = false;
-        size_t cap = c->cap;
 
         cs_id_candidate(o->set->meta.uid, o->set->meta.generation, digest, k, id);
         for (uint32_t i = taken; i < c->n && !dup; i++)
             dup = strcmp(c->ids[i], id) == 0;
-        if (dup || id_in_use(c, id))
-            continue;
-        cs_grow(c->ids, (size_t)c->n, cap);
-        c->cap = (uint32_t)cap;
-        memcpy(c->ids[c->n++], id, CS_ID_SIZE);
+        if (!dup && !id_in_use(c, id))
+            add_id(c, id);
     }
 }
 
@@ -151,7 +154,6 @@ static bool claims_complete(struct cs_planner *pl, const char *id, const struct 
     for (uint32_t t = 0; t < vcts->n; t++) {
         char name[CS_NAME_SIZE];
         const struct cs_view_claim *found = NULL;
-        struct cs_action *a;
 
         if (!cs_claim_name(vcts->names[t], set->meta.name, id, name))
             continue; /* admission's business; the Pod is refused by the server then */
@@ -163,11 +165,7 @@ static bool claims_complete(struct cs_planner *pl, const char *id, const struct 
             continue;
         }
         complete = false;
-        a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, "a new Pod needs it");
-        a->vct = vcts->names[t];
-        a->vcts = *vcts;
-        memcpy(a->name, name, sizeof(name));
-        memcpy(a->id, id, CS_ID_SIZE);
+        cs_plan_create_claim(pl, vcts, t, id, "a new Pod needs it");
     }
     return complete;
 }
@@ -192,8 +190,7 @@ static const struct cs_view_revision *buildable(struct cs_planner *pl, const str
         return rev;
     cs_plan_note(pl, true, "ClaimTemplateMissing", rev->rev->meta.name,
         "Pods of revision %s mount volume \"%s\", but spec.volumeClaimTemplates has it no longer and the revision does "
-        "not "
-        "record it: Pods that the partition asks for at that revision are created at %s",
+        "not record it: Pods that the partition asks for at that revision are created at %s",
         rev->rev->meta.name, pl->old_lacks, pl->update->rev->meta.name);
     return pl->update;
 }
@@ -211,9 +208,7 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
     if (cs_plan_listed_for_delete(pl, name))
         return;
     if (takeover && !absent_confirmed(pl->o, id)) {
-        a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, "its id is about to be taken over");
-        memcpy(a->name, name, sizeof(name));
-        memcpy(a->id, id, CS_ID_SIZE);
+        cs_plan_confirm_absent(pl, id, "its id is about to be taken over");
         return;
     }
     if (!claims_complete(pl, id, &vcts))

@@ -111,7 +111,11 @@ bool cs_plan_hand_over(struct cs_planner *pl, const struct cs_view_pod *v, const
 bool cs_plan_hand_back(struct cs_planner *pl, const struct cs_view_pod *v, const char *why);
 /* What an inactive Pod still owns of claims comes back to the set, when claims are taken over: nothing asked for their deletion. */
 bool cs_plan_claims_outlast(const struct cs_view_pod *v);
-bool cs_texts_have(const char **sorted, uint32_t n, const char *text);
+bool cs_texts_have(const char *const *sorted, uint32_t n, const char *text);
+/* The claim of the t-th claim template for an id; the GET of a Pod by name before its id or its claims are touched (D6). */
+void cs_plan_create_claim(
+    struct cs_planner *pl, const struct cs_vcts *vcts, uint32_t t, const char *id, const char *why);
+void cs_plan_confirm_absent(struct cs_planner *pl, const char *id, const char *why);
 bool cs_plan_listed_for_delete(const struct cs_planner *pl, const char *name); /* podsToDelete */
 bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id);
 void cs_plan_claim_templates(struct cs_planner *pl); /* U-09: old_vcts, old_lacks */

@@ -225,9 +225,14 @@ static const char **sort_listed(const struct cs_cloneset_spec *s)
     return listed;
 }
 
+bool cs_texts_have(const char *const *sorted, uint32_t n, const char *text)
+{
+    return n > 0 && bsearch(&text, sorted, n, sizeof(sorted[0]), by_text) != NULL;
+}
+
 bool cs_plan_listed_for_delete(const struct cs_planner *pl, const char *name)
 {
-    return bsearch(&name, pl->listed, pl->o->set->spec.n_pods_to_delete, sizeof(name), by_text);
+    return cs_texts_have(pl->listed, pl->o->set->spec.n_pods_to_delete, name);
 }
 
 const struct cs_view_pod *cs_observation_pod(const struct cs_observation *o, const char *name)
@@ -309,21 +314,22 @@ static void classify_pod(struct cs_planner *pl, struct cs_view_pod *v)
  * D8: our own mark goes when the Pod is what is wanted again, and InPlaceOnly never recreates. Going back (gate
  * CloneSetPartitionRollback), what is wanted again is everything but the update revision.
  */
-static void take_mark_back(struct cs_planner *pl, struct cs_view_pod *v)
+static bool take_mark_back(struct cs_planner *pl, struct cs_view_pod *v)
 {
     const struct cs_cloneset_spec *s = &pl->o->set->spec;
     bool back = pl->update_numbers.update_num < 0;
 
     if (!v->ours || !v->marked || v->busy == CS_BUSY_DELETE)
-        return;
+        return false;
     if (v->is_new == back && s->type != CS_UPDATE_INPLACE_ONLY)
-        return;
+        return false;
     v->specified = cs_plan_listed_for_delete(pl, v->name);
     v->marked = false;
     if (v->busy == CS_IDLE) {
         cs_plan_add(pl, CS_ACT_UNMARK, "its revision is wanted again")->pod = v->pod;
         v->busy = CS_BUSY_PATCH;
     }
+    return true;
 }
 
 static void count_pod(struct cs_counts *c, const struct cs_view_pod *v, bool is_new)
@@ -365,11 +371,6 @@ static bool excludes_preparing(const struct cs_cloneset *set)
     return cs_streq(cs_pairs_get(&set->meta.labels, CS_LABEL_EXCLUDE_PREPARING), "true");
 }
 
-bool cs_texts_have(const char **sorted, uint32_t n, const char *text)
-{
-    return n > 0 && bsearch(&text, sorted, n, sizeof(sorted[0]), by_text) != NULL;
-}
-
 static void collect_pod_ids(struct cs_planner *pl)
 {
     const struct cs_observation *o = pl->o;
@@ -390,22 +391,23 @@ bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id)
 void cs_plan_classify(struct cs_planner *pl)
 {
     struct cs_observation *o = pl->o;
+    bool taken = false;
 
     if (o->n_pods > 1)
         qsort(o->pods, o->n_pods, sizeof(o->pods[0]), by_pod_name);
     link_claims(pl);
     collect_pod_ids(pl);
-    for (uint32_t i = 0; i < o->n_pods; i++) {
+    for (uint32_t i = 0; i < o->n_pods; i++)
         classify_pod(pl, &o->pods[i]);
-    }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     /* U-09: what cannot be made is not gone back to. */
     pl->limits.partition_rollback = o->gates->partition_rollback && !pl->old_lacks;
     pl->limits.exclude_preparing = o->exclude_preparing || excludes_preparing(o->set);
     count_all(pl);
     for (uint32_t i = 0; i < o->n_pods; i++)
-        take_mark_back(pl, &o->pods[i]);
-    count_all(pl); /* which way the update goes does not depend on marks */
+        taken = take_mark_back(pl, &o->pods[i]) || taken;
+    if (taken) /* which way the update goes does not depend on marks */
+        count_all(pl);
 }
 
 void cs_plan_strike(struct cs_planner *pl)

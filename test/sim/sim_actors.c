@@ -227,11 +227,6 @@ void sim_gc_soon(struct sim *s)
 
 /* ---- the user ---- */
 
-static struct sim_obj *the_set(struct sim *s)
-{
-    return sim_find(s, CS_K_SET, SIM_SET);
-}
-
 static char *new_image(struct sim *s, bool may_be_bad)
 {
     return cs_xasprintf(may_be_bad && sim_chance(s, 150) ? "bad:%llu" : "app:%llu", (unsigned long long)++s->edits);
@@ -450,7 +445,7 @@ static bool mind_claims(struct sim *s, struct cs_jtree *set)
 
 static void take_back(struct sim *s, uint64_t arg)
 {
-    struct sim_obj *set = the_set(s);
+    struct sim_obj *set = sim_the_set(s);
     struct cs_jtree *t;
 
     (void)arg;
@@ -464,7 +459,7 @@ static void take_back(struct sim *s, uint64_t arg)
 void sim_user_act(struct sim *s)
 {
     const struct sim_scenario *sc = s->sc;
-    struct sim_obj *set = the_set(s);
+    struct sim_obj *set = sim_the_set(s);
     cs_autojtree *t = cs_jtree_dup(set->t);
     uint64_t dice = sim_below(s, 100);
 
@@ -559,7 +554,7 @@ void sim_user_begin(struct sim *s)
 
 void sim_user_settle(struct sim *s)
 {
-    struct sim_obj *set = the_set(s);
+    struct sim_obj *set = sim_the_set(s);
     struct cs_jtree *t = cs_jtree_dup(set->t);
     struct cs_jtree *st = sim_need(t, "spec/updateStrategy");
     const char *type = sim_str(st, "type");
