@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole controller with a set "web" that has a claim template, over a client that answers when the test says so. No watch runs:
- * the store is fed by hand. Include after cmocka.h.
+ * The bed of controller_bed.h with a set "web" that has a claim template. Include after cmocka.h.
  */
 #ifndef CS_TEST_UNIT_CLAIMS_BED_H
 #define CS_TEST_UNIT_CLAIMS_BED_H
 
-#include "controller/cloneset/controller.h"
-#include "test/unit/runtime_fake.h"
+#include "test/unit/controller_bed.h"
 
 struct claims_bed {
-    struct rt_fake api;
-    struct cs_rand rand;
-    struct cs_metrics *metrics;
-    struct cs_controller c;
-    bool may_write;
-    int rv, generation;
+    struct bed bed;
+    int generation;
     const char *size; /* of the claim template */
     bool off, expand; /* disablePVCReuse; annotation expand-volume-claims */
     int replicas;
 };
 
 #define HAS_ID ",'apps.kruise.io/cloneset-instance-id':'bbbbb'"
-#define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
 #define NOT_FOUND "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"code\":404,\"message\":\"not found\"}"
 
 void cb_init(struct claims_bed *b, int replicas, bool off); /* leads, has the set's revision, and is at rest */
-void cb_done(struct claims_bed *b);
 
 /* As a server shows them: a new resourceVersion each time. Owned. */
 char *cb_set_text(struct claims_bed *b);
@@ -36,19 +28,13 @@ char *cb_pod_text(struct claims_bed *b, const char *labels, const char *owner); 
 char *cb_quoted(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* ' becomes " */
 
 /* As the watch would. */
-void cb_feed(struct claims_bed *b, enum cs_kind k, const char *text);
 void cb_feed_set(struct claims_bed *b); /* of a new generation */
 void cb_feed_claim(struct claims_bed *b); /* data-web-bbbbb, the set's */
-void cb_step(struct claims_bed *b, int64_t ms);
 
-/* The oldest open request of that kind: or NULL, must be, must not be. */
-struct rt_request *cb_open_request(struct claims_bed *b, enum cs_verb verb, enum cs_kind k);
-struct rt_request *cb_expect(struct claims_bed *b, enum cs_verb verb, enum cs_kind k);
+/* No request of that kind is open. */
 void cb_expect_none(struct claims_bed *b, enum cs_verb verb, enum cs_kind k);
-char *cb_created(struct claims_bed *b, const struct rt_request *q, const char *uid); /* the answer to a create; owned */
 void cb_answer_set(struct claims_bed *b); /* the read of the set */
 void cb_answer_others(struct claims_bed *b); /* the next status write: of no interest here */
 unsigned cb_events(struct claims_bed *b, const char *text); /* how many events have it, three seconds on */
-struct cs_set_run *cb_run_of(struct claims_bed *b);
 
 #endif

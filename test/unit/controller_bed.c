@@ -44,7 +44,7 @@ void feed_set(struct bed *b, const char *uid, int replicas)
     feed(b, CS_K_SET, text);
 }
 
-void bed_init(struct bed *b, int replicas)
+void bed_start(struct bed *b)
 {
     *b = (struct bed){.may_write = true, .rand = {3}, .rv = 100, .metrics = cs_metrics_new()};
     rt_init(&b->api);
@@ -57,7 +57,12 @@ void bed_init(struct bed *b, int replicas)
         .may_write = may_write,
         .ctx = b};
     cs_controller_init(&b->c, &o);
-    b->c.active = true; /* as if led and synced */
+    b->c.active = true; /* as if led and synced, long ago */
+}
+
+void bed_init(struct bed *b, int replicas)
+{
+    bed_start(b);
     feed_set(b, "u1", replicas);
 }
 

@@ -9,6 +9,8 @@
 #include "controller/cloneset/controller.h"
 #include "test/unit/runtime_fake.h"
 
+#define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
+
 struct bed {
     struct rt_fake api;
     struct cs_rand rand;
@@ -18,6 +20,7 @@ struct bed {
     int rv;
 };
 
+void bed_start(struct bed *b); /* without a set */
 void bed_init(struct bed *b, int replicas); /* as if it led and were synced; the set's uid is u1 */
 void bed_done(struct bed *b);
 void step(struct bed *b, int64_t ms);

@@ -15,7 +15,6 @@
 #define FORBIDDEN                                                                                                      \
     "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Forbidden\",\"message\":\"exceeded "                     \
     "quota\",\"code\":403}"
-#define TAKEN "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409,\"message\":\"exists\"}"
 
 static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
 {

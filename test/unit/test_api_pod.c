@@ -15,19 +15,7 @@
 
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
-#include "test/unit/api_fixture.h"
-
-#define POD(rest) "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\",\"resourceVersion\":\"1\"" rest "}"
-
-static struct cs_pod *decode(struct fixture *f, const char *text)
-{
-    struct cs_error err = CS_ERROR_INIT;
-    struct cs_pod *p = cs_pod_decode(f->pool, fixture_parse(f, text), &err);
-
-    if (!p)
-        fail_msg("%s", err.message);
-    return p;
-}
+#include "test/unit/pod_fixture.h"
 
 static void test_a_bare_pod(void **state)
 {

@@ -42,15 +42,15 @@ static void d4_whose_claim_it_is(void **state)
 
         cb_init(&b, 0, true);
         cs_autofree char *text = cb_claim_text(&b, rows[i].name, rows[i].id, rows[i].owner, "");
-        cb_feed(&b, CS_K_CLAIM, text);
-        assert_true(cs_observe(&b.c, cb_run_of(&b), &o));
+        feed(&b.bed, CS_K_CLAIM, text);
+        assert_true(cs_observe(&b.bed.c, run_of(&b.bed), &o));
         if (o.n_claims != (rows[i].is != UNSEEN) || (o.n_claims > 0 && o.claims[0].foreign != (rows[i].is == ALONE)))
             fail_msg("%s", rows[i].why);
         cs_observation_done(&o);
-        cb_step(&b, 100);
-        if ((cb_open_request(&b, CS_VERB_GET, CS_K_POD) != NULL) != (rows[i].is == OURS)) /* to be deleted */
+        step(&b.bed, 100);
+        if ((open_request(&b.bed, CS_VERB_GET, CS_K_POD) != NULL) != (rows[i].is == OURS)) /* to be deleted */
             fail_msg("%s", rows[i].why);
-        cb_done(&b);
+        bed_done(&b.bed);
     }
 }
 
@@ -64,15 +64,15 @@ static void d6_a_free_claim_goes_when_the_server_knows_no_pod(void **state)
     (void)state;
     cb_init(&b, 0, true);
     cb_feed_claim(&b);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    q = cb_expect(&b, CS_VERB_GET, CS_K_POD);
+    q = expect(&b.bed, CS_VERB_GET, CS_K_POD);
     assert_string_equal(q->name, "web-bbbbb");
     rt_answer(q, 404, NOT_FOUND);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cb_answer_set(&b); /* D2 */
-    cb_step(&b, 5);
-    q = cb_expect(&b, CS_VERB_DELETE, CS_K_CLAIM);
+    step(&b.bed, 5);
+    q = expect(&b.bed, CS_VERB_DELETE, CS_K_CLAIM);
     assert_string_equal(q->name, "data-web-bbbbb");
     assert_non_null(strstr(q->body, "\"preconditions\":{\"uid\":\"c-data-web-bbbbb\",\"resourceVersion\":\""));
     cs_autofree char *going =
@@ -81,9 +81,9 @@ static void d6_a_free_claim_goes_when_the_server_knows_no_pod(void **state)
     assert_int_equal(cb_events(&b, "succeed to delete pvc data-web-bbbbb"), 1);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
-    cs_store_remove(&b.c.store, CS_K_CLAIM, "ns", "data-web-bbbbb", NULL, 0);
-    assert_int_equal(cs_store_set(&b.c.store, "u1")->n_free_ids, 0); /* nothing is kept of it */
-    cb_done(&b);
+    cs_store_remove(&b.bed.c.store, CS_K_CLAIM, "ns", "data-web-bbbbb", NULL, 0);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_free_ids, 0); /* nothing is kept of it */
+    bed_done(&b.bed);
 }
 
 static void d5d_an_answer_must_be_newer_than_the_claim_and_young(void **state)
@@ -93,23 +93,23 @@ static void d5d_an_answer_must_be_newer_than_the_claim_and_young(void **state)
     (void)state;
     cb_init(&b, 0, true);
     cb_feed_claim(&b);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cb_feed_claim(&b); /* a new version while the question is under way */
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
-    cb_step(&b, 5);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
+    step(&b.bed, 5);
     cb_expect_none(&b, CS_VERB_GET, CS_K_SET);
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND); /* asked again */
-    cb_step(&b, 5);
-    struct rt_request *q = cb_expect(&b, CS_VERB_GET, CS_K_SET);
-    cb_step(&b, 6000); /* a slow server */
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND); /* asked again */
+    step(&b.bed, 5);
+    struct rt_request *q = expect(&b.bed, CS_VERB_GET, CS_K_SET);
+    step(&b.bed, 6000); /* a slow server */
     cs_autofree char *text = cb_set_text(&b);
     rt_answer(q, 200, text);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND); /* and again */
-    cb_step(&b, 5);
-    (void)cb_expect(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    cb_done(&b);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND); /* and again */
+    step(&b.bed, 5);
+    (void)expect(&b.bed, CS_VERB_DELETE, CS_K_CLAIM);
+    bed_done(&b.bed);
 }
 
 static void d2_the_flag_is_read_again_before_a_claim_goes(void **state)
@@ -119,15 +119,15 @@ static void d2_the_flag_is_read_again_before_a_claim_goes(void **state)
     (void)state;
     cb_init(&b, 0, true);
     cb_feed_claim(&b);
-    cb_step(&b, 5);
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
+    step(&b.bed, 5);
     b.off = false; /* the user has turned it back; no watch has told */
     b.generation++;
     cb_answer_set(&b);
-    cb_step(&b, 1000);
+    step(&b.bed, 1000);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 static void d12_what_a_predecessor_may_have_sent_is_waited_for(void **state)
@@ -136,14 +136,14 @@ static void d12_what_a_predecessor_may_have_sent_is_waited_for(void **state)
 
     (void)state;
     cb_init(&b, 0, true);
-    b.c.doubt_until_ms = b.api.now_ms + CS_DOUBT_MS;
+    b.bed.c.doubt_until_ms = b.bed.api.now_ms + CS_DOUBT_MS;
     cb_feed_claim(&b);
-    cb_step(&b, CS_DOUBT_MS - 1000);
+    step(&b.bed, CS_DOUBT_MS - 1000);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    cb_step(&b, 1500); /* nobody wakes it */
-    (void)cb_expect(&b, CS_VERB_GET, CS_K_POD);
-    cb_done(&b);
+    step(&b.bed, 1500); /* nobody wakes it */
+    (void)expect(&b.bed, CS_VERB_GET, CS_K_POD);
+    bed_done(&b.bed);
 }
 
 static void d12_a_create_given_up_starts_the_wait_again(void **state)
@@ -152,12 +152,12 @@ static void d12_a_create_given_up_starts_the_wait_again(void **state)
 
     (void)state;
     cb_init(&b, 1, true);
-    assert_true(b.c.doubt_until_ms < b.api.now_ms);
-    rt_answer(cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM), 0, "");
-    b.may_write = false;
-    cb_step(&b, 1000);
-    assert_true(b.c.doubt_until_ms > b.api.now_ms + CS_DOUBT_MS - 2000);
-    cb_done(&b);
+    assert_true(b.bed.c.doubt_until_ms < b.bed.api.now_ms);
+    rt_answer(expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM), 0, "");
+    b.bed.may_write = false;
+    step(&b.bed, 1000);
+    assert_true(b.bed.c.doubt_until_ms > b.bed.api.now_ms + CS_DOUBT_MS - 2000);
+    bed_done(&b.bed);
 }
 
 static void d6_a_pod_that_is_there_keeps_its_claims(void **state)
@@ -167,13 +167,13 @@ static void d6_a_pod_that_is_there_keeps_its_claims(void **state)
     (void)state;
     cb_init(&b, 1, true);
     cb_feed_claim(&b);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cs_autofree char *pod = cb_pod_text(&b, HAS_ID, "u1"); /* the watch had not told yet */
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
-    cb_step(&b, 1000);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 200, pod);
+    step(&b.bed, 1000);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 /* ---- names that others have ---- */
@@ -185,19 +185,19 @@ static void d4_a_strangers_pod_keeps_the_id_until_it_is_gone(void **state)
     (void)state;
     cb_init(&b, 0, true);
     cb_feed_claim(&b);
-    cb_step(&b, 5);
+    step(&b.bed, 5);
     cs_autofree char *pod = cb_pod_text(&b, "", "u9");
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 200, pod);
     assert_int_equal(cb_events(&b, "is not of this CloneSet"), 1);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
-    assert_int_equal(cs_store_set(&b.c.store, "u1")->n_blocked, 1);
-    cs_store_remove(&b.c.store, CS_K_POD, "ns", "web-bbbbb", NULL, 0);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
+    cs_store_remove(&b.bed.c.store, CS_K_POD, "ns", "web-bbbbb", NULL, 0);
     cb_feed_set(&b);
-    cb_step(&b, 5);
-    (void)cb_expect(&b, CS_VERB_GET, CS_K_POD); /* it may be free now: asked once more */
-    assert_int_equal(cs_store_set(&b.c.store, "u1")->n_blocked, 0);
-    cb_done(&b);
+    step(&b.bed, 5);
+    (void)expect(&b.bed, CS_VERB_GET, CS_K_POD); /* it may be free now: asked once more */
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 0);
+    bed_done(&b.bed);
 }
 
 static void d4_a_block_ends_after_five_minutes(void **state)
@@ -207,24 +207,24 @@ static void d4_a_block_ends_after_five_minutes(void **state)
 
     (void)state;
     cb_init(&b, 1, false);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
     cs_autojtree *body = rt_parse(q->body);
     cs_autofree char *name = cs_xstrdup(cs_jtree_str(cs_jtree_get(cs_jtree_get(body, "metadata"), "name")));
     rt_answer(q, 409, TAKEN);
     cs_autofree char *claim = cb_claim_text(&b, name, name + strlen(name) - 5, "u9", "");
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_CLAIM), 200, claim);
-    cb_step(&b, 5);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_CLAIM), 200, claim);
+    step(&b.bed, 5);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
     assert_null(strstr(q->body, name)); /* another id */
     assert_int_equal(cb_events(&b, "FailedCreate"), 1);
     cb_feed_set(&b);
-    cb_step(&b, 5);
-    assert_int_equal(cs_store_set(&b.c.store, "u1")->n_blocked, 1);
-    cb_step(&b, CS_BLOCK_MS);
+    step(&b.bed, 5);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
+    step(&b.bed, CS_BLOCK_MS);
     cb_feed_set(&b);
-    cb_step(&b, 5);
-    assert_int_equal(cs_store_set(&b.c.store, "u1")->n_blocked, 0);
-    cb_done(&b);
+    step(&b.bed, 5);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 0);
+    bed_done(&b.bed);
 }
 
 static void d4_a_claim_of_ours_without_its_id_is_not_asked_for_again_and_again(void **state)
@@ -234,16 +234,16 @@ static void d4_a_claim_of_ours_without_its_id_is_not_asked_for_again_and_again(v
 
     (void)state;
     cb_init(&b, 1, false);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
     cs_autojtree *body = rt_parse(q->body);
     cs_autofree char *name = cs_xstrdup(cs_jtree_str(cs_jtree_get(cs_jtree_get(body, "metadata"), "name")));
     rt_answer(q, 409, TAKEN);
     cs_autofree char *claim = cb_claim_text(&b, name, "", "u1", "");
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_CLAIM), 200, claim);
-    cb_step(&b, 1000);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_CLAIM), 200, claim);
+    step(&b.bed, 1000);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
     assert_null(strstr(q->body, name)); /* another id */
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 /* ---- fresh ids without reuse ---- */
@@ -255,21 +255,21 @@ static void spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost(
 
     (void)state;
     cb_init(&b, 1, true);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_CLAIM);
-    cs_autofree char *claim = cb_created(&b, q, "c1");
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
+    cs_autofree char *claim = created(&b.bed, q, "c1");
     rt_answer(q, 0, "");
-    cb_feed(&b, CS_K_CLAIM, claim); /* the watch tells */
-    cb_step(&b, 2000);
+    feed(&b.bed, CS_K_CLAIM, claim); /* the watch tells */
+    step(&b.bed, 2000);
     cb_answer_others(&b);
-    q = cb_open_request(&b, CS_VERB_GET, CS_K_POD); /* whether its id is free is asked as for any take-over */
+    q = open_request(&b.bed, CS_VERB_GET, CS_K_POD); /* whether its id is free is asked as for any take-over */
     if (q)
         rt_answer(q, 404, NOT_FOUND);
-    cb_step(&b, 1000);
-    q = cb_expect(&b, CS_VERB_CREATE, CS_K_POD);
-    const char *id = cs_store_set(&b.c.store, "u1")->entries[CS_K_CLAIM].items[0]->meta->name + strlen("data-web-");
+    step(&b.bed, 1000);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_POD);
+    const char *id = cs_store_set(&b.bed.c.store, "u1")->entries[CS_K_CLAIM].items[0]->meta->name + strlen("data-web-");
     assert_non_null(strstr(q->body, id));
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 /* ---- growth ---- */
@@ -279,9 +279,9 @@ static void grow(struct claims_bed *b, const char *size)
     b->size = size;
     b->expand = true;
     cb_feed_set(b);
-    cb_step(b, 300);
+    step(&b->bed, 300);
     cb_answer_others(b);
-    cb_step(b, 300);
+    step(&b->bed, 300);
 }
 
 static void u13_a_larger_request_is_patched_into_the_claim(void **state)
@@ -293,7 +293,7 @@ static void u13_a_larger_request_is_patched_into_the_claim(void **state)
     cb_init(&b, 0, false);
     cb_feed_claim(&b);
     grow(&b, "2Gi");
-    q = cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    q = expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
     assert_non_null(strstr(q->body, "\"uid\":\"c-data-web-bbbbb\",\"resourceVersion\":\""));
     assert_non_null(strstr(q->body, "\"spec\":{\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}}"));
     cs_autofree char *small = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
@@ -304,7 +304,7 @@ static void u13_a_larger_request_is_patched_into_the_claim(void **state)
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
     grow(&b, "1Gi"); /* U-14: undone, nothing shrinks */
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 #define REFUSED                                                                                                        \
@@ -318,22 +318,22 @@ static void u13_a_refusal_is_told_once_and_stops_nothing(void **state)
     cb_init(&b, 0, false);
     cb_feed_claim(&b);
     grow(&b, "2Gi");
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
     b.replicas = 1; /* other work goes on at once */
     cb_feed_set(&b);
-    cb_step(&b, 10);
-    rt_answer(cb_expect(&b, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
-    cb_step(&b, 10);
-    (void)cb_expect(&b, CS_VERB_CREATE, CS_K_POD);
-    assert_string_equal(cb_run_of(&b)->scale_error, "");
-    assert_string_equal(cb_run_of(&b)->update_error, "");
+    step(&b.bed, 10);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
+    step(&b.bed, 10);
+    (void)expect(&b.bed, CS_VERB_CREATE, CS_K_POD);
+    assert_string_equal(run_of(&b.bed)->scale_error, "");
+    assert_string_equal(run_of(&b.bed)->update_error, "");
     assert_int_equal(cb_events(&b, "FailedExpandVolumeClaim"), 1);
     assert_int_equal(cb_events(&b, "the storageclass must support resize"), 1);
-    cb_step(&b, 60000);
+    step(&b.bed, 60000);
     cb_answer_others(&b);
-    cb_step(&b, 60000);
+    step(&b.bed, 60000);
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM); /* not asked again */
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 /* A webhook of the cluster may have its own idea of sizes: the same patch would be sent without end. */
@@ -346,12 +346,12 @@ static void u13_a_growth_that_was_taken_and_undone_is_a_refusal(void **state)
     cb_feed_claim(&b);
     grow(&b, "2Gi");
     cs_autofree char *small = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 200, small);
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 200, small);
     assert_int_equal(cb_events(&b, "VolumeClaimExpanded"), 0);
     assert_int_equal(cb_events(&b, "FailedExpandVolumeClaim"), 1);
-    cb_step(&b, 1000);
+    step(&b.bed, 1000);
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
-    cb_done(&b);
+    bed_done(&b.bed);
 }
 
 static void u13_asked_again_when_something_has_changed(void **state)
@@ -362,20 +362,20 @@ static void u13_asked_again_when_something_has_changed(void **state)
     cb_init(&b, 0, false);
     cb_feed_claim(&b);
     grow(&b, "2Gi");
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 422,
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 422,
         "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\"}");
     grow(&b, "3Gi"); /* another size */
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
     cb_feed_claim(&b); /* a new version of the claim */
-    cb_step(&b, 100);
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
-    cb_step(&b, 1000);
+    step(&b.bed, 100);
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 403, REFUSED);
+    step(&b.bed, 1000);
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
     grow(&b, "1Gi"); /* undone and done again */
     cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
     grow(&b, "3Gi");
-    (void)cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
-    cb_done(&b);
+    (void)expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    bed_done(&b.bed);
 }
 
 static void u13_a_token_that_is_not_accepted_is_no_refusal_of_the_claim(void **state)
@@ -386,11 +386,11 @@ static void u13_a_token_that_is_not_accepted_is_no_refusal_of_the_claim(void **s
     cb_init(&b, 0, false);
     cb_feed_claim(&b);
     grow(&b, "2Gi");
-    rt_answer(cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 401,
+    rt_answer(expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM), 401,
         "{\"kind\":\"Status\",\"code\":401,\"reason\":\"Unauthorized\"}");
-    cb_step(&b, 1000);
-    (void)cb_expect(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
-    cb_done(&b);
+    step(&b.bed, 1000);
+    (void)expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    bed_done(&b.bed);
 }
 
 int main(void)

@@ -9,70 +9,29 @@
 
 #include <cmocka.h>
 
-#include "controller/cloneset/controller.h"
-#include "test/unit/runtime_fake.h"
-
-struct bed {
-    struct rt_fake api;
-    struct cs_rand rand;
-    struct cs_metrics *metrics;
-    struct cs_controller c;
-    int rv;
-};
-
-static bool may_write(void *ctx)
-{
-    (void)ctx;
-    return true;
-}
-
-static void bed_init(struct bed *b)
-{
-    *b = (struct bed){.rand = {3}, .rv = 100, .metrics = cs_metrics_new()};
-    rt_init(&b->api);
-    const struct cs_controller_options o = {.client = &b->api.client,
-        .loop = &b->api.loop,
-        .clock = &b->api.clock,
-        .metrics = b->metrics,
-        .rand = &b->rand,
-        .instance = "i",
-        .may_write = may_write,
-        .ctx = b};
-    cs_controller_init(&b->c, &o);
-}
-
-static void bed_done(struct bed *b)
-{
-    cs_controller_done(&b->c);
-    cs_metrics_free(b->metrics);
-    rt_done(&b->api);
-}
+#include "test/unit/controller_bed.h"
 
 /* Metadata and the rest, with ' for ". */
-static void feed(struct bed *b, enum cs_kind k, const char *meta, const char *rest)
+static void show(struct bed *b, enum cs_kind k, const char *meta, const char *rest)
 {
     cs_autofree char *text =
         cs_xasprintf("{'metadata':{%s,'uid':'u1','resourceVersion':'%d','generation':1},%s}", meta, ++b->rv, rest);
-    struct cs_error err = CS_ERROR_INIT;
-    cs_autojdoc doc = {0};
 
     for (char *p = text; *p; p++)
         *p = *p == '\'' ? '"' : *p;
-    assert_true(cs_jdoc_parse(&doc, text, strlen(text), NULL, &err));
-    if (!cs_store_apply(&b->c.store, k, cs_jdoc_root(&doc), false, &err))
-        fail_msg("%s", err.message);
+    feed(b, k, text);
 }
 
-static void feed_set(struct bed *b, const char *constraints)
+static void show_set(struct bed *b, const char *constraints)
 {
     cs_autofree char *spec = cs_xasprintf("'spec':{'selector':{'matchLabels':{'app':'web'}},'template':{'metadata':{"
                                           "'labels':{'app':'web'}},'spec':{'topologySpreadConstraints':[%s]}}}",
         constraints);
 
-    feed(b, CS_K_SET, "'name':'web','namespace':'ns'", spec);
+    show(b, CS_K_SET, "'name':'web','namespace':'ns'", spec);
 }
 
-static void feed_pod(struct bed *b, const char *name, const char *node, bool terminating)
+static void show_pod(struct bed *b, const char *name, const char *node, bool terminating)
 {
     cs_autofree char *meta = cs_xasprintf(
         "'name':'%s','namespace':'ns','labels':{'apps.kruise.io/cloneset-instance-id':'bbbbb'},'ownerReferences':[{"
@@ -80,12 +39,12 @@ static void feed_pod(struct bed *b, const char *name, const char *node, bool ter
         name, terminating ? ",'deletionTimestamp':'2025-01-01T00:00:00Z'" : "");
     cs_autofree char *spec = cs_xasprintf("'spec':{'nodeName':'%s'}", node);
 
-    feed(b, CS_K_POD, meta, spec);
+    show(b, CS_K_POD, meta, spec);
 }
 
-static void feed_node(struct bed *b, bool ready)
+static void show_node(struct bed *b, bool ready)
 {
-    feed(b, CS_K_NODE, "'name':'n1','labels':{'zone':'z1'}",
+    show(b, CS_K_NODE, "'name':'n1','labels':{'zone':'z1'}",
         ready ? "'status':{'conditions':[{'type':'Ready','status':'True'}]}" : "'status':{}");
 }
 
@@ -100,27 +59,27 @@ static void spec_5_6_nodes_are_looked_up_when_topologies_ask(void **state)
     struct cs_observation o;
 
     (void)state;
-    bed_init(&b);
-    feed_node(&b, true);
-    feed_set(&b, "");
-    feed_pod(&b, "web-bbbbb", "n1", false);
+    bed_start(&b);
+    show_node(&b, true);
+    show_set(&b, "");
+    show_pod(&b, "web-bbbbb", "n1", false);
     observe(&b, &o);
     assert_int_equal(o.n_pods, 1);
     assert_null(o.pods[0].node);
     cs_observation_done(&o);
 
-    feed_set(&b, "{'topologyKey':'zone'}");
+    show_set(&b, "{'topologyKey':'zone'}");
     observe(&b, &o);
     assert_non_null(o.pods[0].node);
     assert_string_equal(cs_pairs_get(&o.pods[0].node->meta.labels, "zone"), "z1");
     cs_observation_done(&o);
 
-    feed_pod(&b, "web-bbbbb", "n2", false); /* a Node that is not known */
+    show_pod(&b, "web-bbbbb", "n2", false); /* a Node that is not known */
     observe(&b, &o);
     assert_null(o.pods[0].node);
     cs_observation_done(&o);
 
-    feed_pod(&b, "web-bbbbb", "", false);
+    show_pod(&b, "web-bbbbb", "", false);
     observe(&b, &o);
     assert_null(o.pods[0].node);
     cs_observation_done(&o);
@@ -149,20 +108,20 @@ static void spec_4_2_revisions_without_owner_are_used(void **state)
         struct cs_observation o;
         struct bed b;
 
-        bed_init(&b);
-        feed_set(&b, "");
-        feed(&b, CS_K_REVISION, rows[i].meta, "'data':{},'revision':1");
+        bed_start(&b);
+        show_set(&b, "");
+        show(&b, CS_K_REVISION, rows[i].meta, "'data':{},'revision':1");
         observe(&b, &o);
         if (o.n_revisions != rows[i].used)
             fail_msg("%s: %u", rows[i].what, o.n_revisions);
         cs_observation_done(&o);
         /* It finds an owner, or goes. */
-        feed(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}" OWNED_BY("u2"),
+        show(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}" OWNED_BY("u2"),
             "'data':{},'revision':1");
         observe(&b, &o);
         assert_int_equal(o.n_revisions, 0);
         cs_observation_done(&o);
-        feed(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}", "'data':{},'revision':1");
+        show(&b, CS_K_REVISION, "'name':'r','namespace':'ns','labels':{'app':'web'}", "'data':{},'revision':1");
         cs_store_remove(&b.c.store, CS_K_REVISION, "ns", "r", NULL, 0);
         observe(&b, &o);
         assert_int_equal(o.n_revisions, 0);
@@ -190,10 +149,10 @@ static void d1_the_node_of_a_pod_that_ends_or_does_not_run_may_be_lost(void **st
         struct bed b;
         struct cs_observation o;
 
-        bed_init(&b);
-        feed_node(&b, rows[i].ready);
-        feed_set(&b, "");
-        feed_pod(&b, "web-bbbbb", rows[i].node, rows[i].terminating);
+        bed_start(&b);
+        show_node(&b, rows[i].ready);
+        show_set(&b, "");
+        show_pod(&b, "web-bbbbb", rows[i].node, rows[i].terminating);
         observe(&b, &o);
         if (o.pods[0].node_lost != rows[i].lost)
             fail_msg("row %zu", i);
