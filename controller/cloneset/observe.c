@@ -71,7 +71,7 @@ static void add_pod_facts(struct cs_view_claim *v, const struct cs_entry *e, con
 
     if (!f)
         return;
-    v->made = f->made;
+    v->made = v->made || f->made;
     v->pod_absent =
         f->absent && f->asked.seq >= e->seq && cs_loop_now_ms(r->c->o.loop) - f->asked.at_ms <= ABSENT_FOR_MS; /* D5d */
 }
@@ -93,6 +93,7 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, const 
     v->id = claim ? claim->id : e->id;
     v->foreign = claim && !claim_name_fits(o->set, claim);
     v->refused = e->refused;
+    v->made = e->busy == CS_BUSY_CREATE; /* the watch may report it before its request is answered */
     if (claim && e->late_rv == claim->meta.rv && cs_loop_now_ms(r->c->o.loop) < e->late_until_ms)
         v->late_until_ms = cs_clock_wall_ms(r->c->o.clock) + e->late_until_ms - cs_loop_now_ms(r->c->o.loop);
     add_pod_facts(v, e, r);

@@ -87,6 +87,7 @@ def post_mortem(bed):
     for program in bed.programs[-4:]:
         if os.path.exists(program.log_path):
             print(f"---- {program.log_path}\n{program.tail(12)}", flush=True)
+    bed.end_programs()  # or a controller that the test left behind would lead during all that follow
 
 
 if __name__ == "__main__":

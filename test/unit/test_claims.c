@@ -272,6 +272,35 @@ static void spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost(
     bed_done(&b.bed);
 }
 
+static void spec_4_6_a_fresh_claim_that_is_shown_before_its_answer_keeps_its_id(void **state)
+{
+    struct claims_bed b;
+    struct rt_request *q;
+
+    (void)state;
+    cb_init(&b, 2, true);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
+    cs_autofree char *first = created(&b.bed, q, "c1");
+    rt_answer(q, 201, first);
+    step(&b.bed, 100);
+    q = open_request(&b.bed, CS_VERB_GET, CS_K_POD);
+    if (q)
+        rt_answer(q, 404, NOT_FOUND);
+    step(&b.bed, 100);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *pod = created(&b.bed, q, "p1");
+    rt_answer(q, 201, pod); /* more than one may be under way from now on */
+    step(&b.bed, 100);
+    q = expect(&b.bed, CS_VERB_CREATE, CS_K_CLAIM);
+    cs_autofree char *second = created(&b.bed, q, "c2");
+    feed(&b.bed, CS_K_CLAIM, second); /* the watch is faster */
+    step(&b.bed, 100);
+    rt_answer(q, 201, second);
+    step(&b.bed, 0);
+    cb_expect_none(&b, CS_VERB_CREATE, CS_K_CLAIM); /* no other id was begun */
+    bed_done(&b.bed);
+}
+
 /* ---- growth ---- */
 
 static void grow(struct claims_bed *b, const char *size)
@@ -407,6 +436,7 @@ int main(void)
         cmocka_unit_test(d4_a_block_ends_after_five_minutes),
         cmocka_unit_test(d4_a_claim_of_ours_without_its_id_is_not_asked_for_again_and_again),
         cmocka_unit_test(spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost),
+        cmocka_unit_test(spec_4_6_a_fresh_claim_that_is_shown_before_its_answer_keeps_its_id),
         cmocka_unit_test(u13_a_larger_request_is_patched_into_the_claim),
         cmocka_unit_test(u13_a_refusal_is_told_once_and_stops_nothing),
         cmocka_unit_test(u13_a_growth_that_was_taken_and_undone_is_a_refusal),
