@@ -48,6 +48,8 @@ extern const struct cs_gvr cs_gvr_clonesets, cs_gvr_pods, cs_gvr_claims, cs_gvr_
 #define CS_LABEL_KEEP_CLAIMS "apps.kruise.io/keep-pvc-for-deletion"
 /* On a CloneSet, "true": a claim template's larger request grows the claims that exist (U-13). */
 #define CS_ANNO_EXPAND_CLAIMS "apps.kruise.io/expand-volume-claims"
+/* Ours, on claims: the version at which a Pod took it over (D12). */
+#define CS_ANNO_FENCE "cloneset.apps.kruise.io/taken-over-at-version"
 /* Ours, on ControllerRevisions: spec.volumeClaimTemplates as it was when the revision was made (U-09). */
 #define CS_ANNO_CLAIM_TEMPLATES "cloneset.apps.kruise.io/volume-claim-templates"
 #define CS_COND_INPLACE_READY "InPlaceUpdateReady"

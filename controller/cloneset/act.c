@@ -331,6 +331,8 @@ static void patch_claim(struct cs_set_run *r, const struct cs_action *a)
     } else if (a->kind == CS_ACT_HAND_BACK) {
         op->about = cs_xstrdup(a->pod->meta.name);
         cs_body_hand_back(a->claim, a->pod, r->se->set, &body);
+    } else if (a->kind == CS_ACT_FENCE_CLAIM) {
+        cs_body_fence(a->claim, &body);
     } else {
         op->request = cs_xstrdup(a->request);
         cs_body_expand(a->claim, a->request, &body);
@@ -420,6 +422,7 @@ static void act_one(struct cs_set_run *r, const struct cs_observation *o, const 
         break;
     case CS_ACT_HAND_OVER:
     case CS_ACT_HAND_BACK:
+    case CS_ACT_FENCE_CLAIM:
     case CS_ACT_EXPAND_CLAIM:
         patch_claim(r, a);
         break;

@@ -499,7 +499,7 @@ static bool test_failed(const struct cs_ops *op, const struct cs_error *err)
            strstr(err->message, "the server rejected our request due to an error") != NULL;
 }
 
-/* What takes a claim away and may still do so: nobody is to rely on that claim meanwhile, unless it changes (D12). */
+/* What takes a claim away and may still do so: nobody is to rely on that claim before it changes (D12). */
 static void note_late(struct cs_ops *op)
 {
     struct cs_entry *e = cs_op_entry(op);
@@ -507,7 +507,6 @@ static void note_late(struct cs_ops *op)
     if ((op->action != CS_ACT_DELETE_CLAIM && op->action != CS_ACT_HAND_OVER) || !e || !e->obj)
         return;
     e->late_rv = e->meta->rv;
-    e->late_until_ms = cs_loop_now_ms(op->c->o.loop) + MAY_LAND_MS;
 }
 
 static void on_failure(struct cs_ops *op, const struct cs_error *err)

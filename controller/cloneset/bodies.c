@@ -4,6 +4,8 @@
  */
 #include "controller/cloneset/bodies.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -442,6 +444,20 @@ void cs_body_hand_back(
     other_owners(&w, &c->meta, from->meta.uid);
     write_set_owner(&w, set);
     cs_jw_end_arr(&w);
+    close_meta(&w);
+}
+
+void cs_body_fence(const struct cs_claim *c, struct cs_strbuf *out)
+{
+    struct cs_jw w;
+    char version[24];
+
+    (void)snprintf(version, sizeof(version), "%" PRIu64, c->meta.rv);
+    open_meta(&w, out, &c->meta);
+    cs_jw_key(&w, "annotations");
+    cs_jw_obj(&w);
+    cs_jw_kstr(&w, CS_ANNO_FENCE, version);
+    cs_jw_end_obj(&w);
     close_meta(&w);
 }
 

@@ -40,6 +40,8 @@ void cs_body_delete(const struct cs_meta *m, struct cs_strbuf *out);
 void cs_body_hand_over(const struct cs_claim *c, const struct cs_pod *to, struct cs_strbuf *out);
 void cs_body_hand_back(
     const struct cs_claim *c, const struct cs_pod *from, const struct cs_cloneset *set, struct cs_strbuf *out);
+/* Merge patch: names the version that it replaces, so that it always makes a new one (D12). */
+void cs_body_fence(const struct cs_claim *c, struct cs_strbuf *out);
 /* Merge patch: a larger request (U-13). */
 void cs_body_expand(const struct cs_claim *c, const char *request, struct cs_strbuf *out);
 void cs_body_release(const struct cs_pod *p, const char *set_uid, struct cs_strbuf *out);

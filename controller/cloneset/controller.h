@@ -78,6 +78,7 @@ struct cs_controller {
      * after at most a minute (--request-timeout). Free claims are left alone that long.
      */
     int64_t doubt_until_ms;
+    uint64_t fence_rv; /* claims of up to this version may have been decided about by a predecessor (D12) */
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */

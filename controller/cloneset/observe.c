@@ -94,8 +94,7 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, const 
     v->foreign = claim && !claim_name_fits(o->set, claim);
     v->refused = e->refused;
     v->made = e->busy == CS_BUSY_CREATE; /* the watch may report it before its request is answered */
-    if (claim && e->late_rv == claim->meta.rv && cs_loop_now_ms(r->c->o.loop) < e->late_until_ms)
-        v->late_until_ms = cs_clock_wall_ms(r->c->o.clock) + e->late_until_ms - cs_loop_now_ms(r->c->o.loop);
+    v->unfenced = claim && (claim->meta.rv <= r->c->fence_rv || claim->meta.rv == e->late_rv);
     add_pod_facts(v, e, r);
 }
 

@@ -267,6 +267,7 @@ static void maybe_activate(struct cs_controller *c)
         return;
     c->active = true;
     c->doubt_until_ms = cs_loop_now_ms(c->o.loop) + CS_DOUBT_MS;
+    c->fence_rv = c->store.high_rv[CS_K_CLAIM];
     cs_log_info(c->o.log, "caches are synced: deciding from now on");
     wake_all(c);
 }

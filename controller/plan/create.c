@@ -70,25 +70,17 @@ static void find_vacancies(struct creation *c)
         const char *id = o->claims[from].id;
         bool usable = false;
         bool blocked = false;
-        int64_t late = 0;
         uint32_t to = from;
 
         for (; to < o->n_claims && strcmp(o->claims[to].id, id) == 0; to++) {
             usable = usable || !o->claims[to].claim || cs_plan_claim_is_sets(pl, &o->claims[to]);
             blocked =
                 blocked || o->claims[to].foreign || (o->claims[to].claim && !cs_plan_claim_is_sets(pl, &o->claims[to]));
-            late = o->claims[to].late_until_ms > late ? o->claims[to].late_until_ms : late;
             blocked = blocked || (!reuse && o->claims[to].claim && !o->claims[to].made);
         }
         from = to;
-        if (!usable || blocked || cs_plan_id_has_pod(pl, id))
-            continue;
-        if (late > o->now_ms) {
-            c->waiting++;
-            cs_plan_requeue_at(pl, late);
-        } else {
+        if (usable && !blocked && !cs_plan_id_has_pod(pl, id))
             add_id(c, id);
-        }
     }
 }
 
@@ -183,6 +175,31 @@ static bool claims_busy(const struct cs_observation *o, const char *id)
     return false;
 }
 
+/*
+ * D12: whoever decided before may have sent the deletion or hand-over of a claim that a new Pod is about to mount. These name the
+ * version that they are about, so writing the claim once makes them fail, however late they land. True: nothing to write.
+ */
+static bool claims_fenced(struct cs_planner *pl, const char *id)
+{
+    bool fenced = true;
+    uint32_t at;
+    uint32_t n;
+
+    cs_plan_claims_of(pl->o, id, &at, &n);
+    for (uint32_t i = at; i < at + n; i++) {
+        struct cs_view_claim *c = &pl->o->claims[i];
+        struct cs_action *a;
+
+        if (!c->claim || !c->unfenced)
+            continue;
+        fenced = false;
+        a = cs_plan_add(pl, CS_ACT_FENCE_CLAIM, "a Pod is about to take it over");
+        a->claim = c->claim;
+        c->planned = true;
+    }
+    return fenced;
+}
+
 /* U-09: never half a Pod. */
 static const struct cs_view_revision *buildable(struct cs_planner *pl, const struct cs_view_revision *rev)
 {
@@ -201,17 +218,19 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
     const struct cs_vcts vcts = rev == pl->update ? cs_plan_live_vcts(pl) : pl->old_vcts;
     struct cs_action *a;
     char name[CS_NAME_SIZE];
+    bool fenced;
 
     if (!cs_pod_name(set->meta.name, id, name) || claims_busy(pl->o, id))
         return;
     /* podsToDelete still has the name of a Pod that is gone: its successor waits for the strike, or it would go with its claims. */
     if (cs_plan_listed_for_delete(pl, name))
         return;
+    fenced = !takeover || claims_fenced(pl, id);
     if (takeover && !absent_confirmed(pl->o, id)) {
         cs_plan_confirm_absent(pl, id, "its id is about to be taken over");
         return;
     }
-    if (!claims_complete(pl, id, &vcts))
+    if (!fenced || !claims_complete(pl, id, &vcts))
         return;
     a = cs_plan_add(pl, CS_ACT_CREATE_POD, takeover ? "its id and claims are there" : "scale-out");
     a->revision = rev->rev;

@@ -51,7 +51,7 @@ struct cs_view_claim {
     bool made; /* made by us for a Pod to come; no Pod of its id was seen since */
     bool pod_absent; /* a read just sent, after this version of it was seen, found no Pod of its id (D5d, D6) */
     const char *refused; /* the request that the server would not let it grow to; NULL: none */
-    int64_t late_until_ms; /* until then a lost request of ours may take it away (D12), wall; 0: none was lost */
+    bool unfenced; /* a lost request of ours, or one of a predecessor, may yet take this version of it away (D12) */
     bool planned; /* filled by the planner: this pass writes it */
 };
 

@@ -27,6 +27,7 @@ const char *cs_action_name(enum cs_action_kind k)
         [CS_ACT_CREATE_POD] = "create-pod",
         [CS_ACT_HAND_OVER] = "hand-over-claim",
         [CS_ACT_HAND_BACK] = "hand-back-claim",
+        [CS_ACT_FENCE_CLAIM] = "fence-claim",
         [CS_ACT_DELETE_POD] = "delete-pod",
         [CS_ACT_MARK_RECREATE] = "mark-recreate",
         [CS_ACT_UNMARK] = "unmark",
@@ -463,6 +464,7 @@ static int urgency(enum cs_action_kind k)
         return 5;
     case CS_ACT_CREATE_POD:
     case CS_ACT_CONFIRM_ABSENT:
+    case CS_ACT_FENCE_CLAIM:
         return 6;
     case CS_ACT_CREATE_CLAIM:
         return 7;

@@ -18,6 +18,7 @@ enum cs_action_kind {
     CS_ACT_CONFIRM_ABSENT, /* GET a Pod by name before its id is taken over (D6) */
     CS_ACT_CREATE_CLAIM,
     CS_ACT_CREATE_POD,
+    CS_ACT_FENCE_CLAIM, /* claim: one write, so that what was decided about its last version cannot land any more (D12) */
     CS_ACT_HAND_OVER, /* claim: owner becomes the Pod (D3); destructive */
     CS_ACT_HAND_BACK, /* claim: owner becomes the set again */
     CS_ACT_DELETE_POD,

@@ -152,6 +152,18 @@ static void check_mounts(struct sim *s, const struct sim_obj *o)
     }
 }
 
+/* D12: a request on its way that would take the claim, as it is now, from under the new Pod. */
+static const struct sim_req *taken_soon(const struct sim *s, const struct sim_obj *c)
+{
+    cs_autofree char *rv = cs_xasprintf("\"resourceVersion\":\"%llu\"", (unsigned long long)c->rv);
+
+    for (const struct sim_req *q = s->reqs; q; q = q->next)
+        if (q->effect_due && q->gvr == cs_kind_gvr(CS_K_CLAIM) && cs_streq(q->name, c->name) && q->body &&
+            strstr(q->body, rv) && (q->verb == CS_VERB_DELETE || strstr(q->body, "\"kind\":\"Pod\"")))
+            return q;
+    return NULL;
+}
+
 static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
 {
     const char *uid = sim_the_set(s) ? sim_the_set(s)->uid : "";
@@ -167,6 +179,9 @@ static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
             sim_fail(s, "Pod %s was created on the Terminating claim %s", o->name, c->name);
         else if (!sim_owned_by(c->t, uid))
             sim_fail(s, "Pod %s was created on claim %s, which the set does not own", o->name, c->name);
+        else if (taken_soon(s, c))
+            sim_fail(s, "Pod %s was created on claim %s, which request %llu is about to take away", o->name, c->name,
+                (unsigned long long)taken_soon(s, c)->id);
     }
 }
 

@@ -334,7 +334,7 @@ void fx_claim(struct fx *f, const char *row)
         .busy = fx_says(row, "busy") ? CS_BUSY_PATCH : CS_IDLE,
         .foreign = fx_says(row, "foreign"),
         .made = fx_says(row, "made"),
-        .late_until_ms = fx_says(row, "late") ? FX_NOW + 5000 : 0,
+        .unfenced = fx_says(row, "unfenced"),
         .pod_absent = fx_says(row, "asked"),
         .refused = said ? fx_keep(f, cs_xstrdup(said)) : NULL};
 }

@@ -146,6 +146,32 @@ static void d12_what_a_predecessor_may_have_sent_is_waited_for(void **state)
     bed_done(&b.bed);
 }
 
+/* Whoever decided before may have sent a deletion or hand-over that lands later. */
+static void d12_a_claim_from_before_is_fenced_when_it_is_taken_over(void **state)
+{
+    struct claims_bed b;
+    struct rt_request *q;
+
+    (void)state;
+    cb_init(&b, 0, false);
+    cb_feed_claim(&b);
+    b.bed.c.fence_rv = b.bed.c.store.high_rv[CS_K_CLAIM];
+    b.replicas = 1;
+    cb_feed_set(&b);
+    step(&b.bed, 1000);
+    cb_answer_others(&b);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND);
+    step(&b.bed, 1000);
+    cb_expect_none(&b, CS_VERB_CREATE, CS_K_POD);
+    q = expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    assert_non_null(strstr(q->body, CS_ANNO_FENCE));
+    cs_autofree char *fenced = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
+    rt_answer(q, 200, fenced);
+    step(&b.bed, 1000);
+    (void)expect(&b.bed, CS_VERB_CREATE, CS_K_POD);
+    bed_done(&b.bed);
+}
+
 static void d12_a_create_given_up_starts_the_wait_again(void **state)
 {
     struct claims_bed b;
@@ -430,6 +456,7 @@ int main(void)
         cmocka_unit_test(d5d_an_answer_must_be_newer_than_the_claim_and_young),
         cmocka_unit_test(d2_the_flag_is_read_again_before_a_claim_goes),
         cmocka_unit_test(d12_what_a_predecessor_may_have_sent_is_waited_for),
+        cmocka_unit_test(d12_a_claim_from_before_is_fenced_when_it_is_taken_over),
         cmocka_unit_test(d12_a_create_given_up_starts_the_wait_again),
         cmocka_unit_test(d6_a_pod_that_is_there_keeps_its_claims),
         cmocka_unit_test(d4_a_strangers_pod_keeps_the_id_until_it_is_gone),
