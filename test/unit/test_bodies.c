@@ -398,19 +398,6 @@ static void u13_growth_is_a_guarded_merge_patch(void **state)
     fx_done(&f);
 }
 
-static void d12_a_fence_names_the_version_it_replaces(void **state)
-{
-    struct fx f;
-    cs_autostrbuf out = CS_STRBUF_INIT;
-
-    (void)state;
-    fx_init(&f, "");
-    fx_claim(&f, "bbbbb");
-    cs_body_fence(f.claims[0], &out);
-    assert_json(&out, "{" GUARD("c-bbbbb", "30") ",'annotations':{'" CS_ANNO_FENCE "':'30'}}}");
-    fx_done(&f);
-}
-
 static void d14_status_patches(void **state)
 {
     struct fx f;
@@ -596,7 +583,6 @@ int main(void)
         cmocka_unit_test(u09_a_revision_records_its_claim_templates),
         cmocka_unit_test(u09_pod_and_claim_are_made_from_what_is_given),
         cmocka_unit_test(u13_growth_is_a_guarded_merge_patch),
-        cmocka_unit_test(d12_a_fence_names_the_version_it_replaces),
         cmocka_unit_test(d14_status_patches),
         cmocka_unit_test(spec_6_6_apply),
         cmocka_unit_test(spec_6_4_metadata_changes_touch_no_container),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests of an in-place update that overtakes another one (spec §6.6 B, §6.12): what the kubelet has still to act on is not
- * forgotten.
+ * forgotten; and what keeps a request from overtaking the take-over of a claim.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,11 +122,25 @@ static void spec_6_12_an_image_that_is_overtaken_is_recorded_anew(void **state)
     fx_done(&f);
 }
 
+static void d12_a_fence_names_the_version_it_replaces(void **state)
+{
+    struct fx f;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_init(&f, "");
+    fx_claim(&f, "bbbbb");
+    cs_body_fence(f.claims[0], &out);
+    assert_has(&out, "{'metadata':{'uid':'c-bbbbb','resourceVersion':'30','annotations':{'" CS_ANNO_FENCE "':'30'}}}");
+    fx_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_6_6_what_the_kubelet_has_still_to_act_on_stays_recorded),
         cmocka_unit_test(spec_6_12_an_image_that_is_overtaken_is_recorded_anew),
+        cmocka_unit_test(d12_a_fence_names_the_version_it_replaces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
