@@ -16,16 +16,14 @@ BUILD    := build/$(VARIANT)
 
 PKGS     := libmicrohttpd libcjson libcurl yaml-0.1 libcrypto gnutls
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 \
-            -Wundef -Wpointer-arith -Wcast-qual -Wnull-dereference -Wimplicit-fallthrough -Wdeclaration-after-statement
-WARN     := $(filter-out -Wdeclaration-after-statement,$(WARN))
+            -Wundef -Wpointer-arith -Wcast-qual -Wnull-dereference -Wimplicit-fallthrough
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -fPIE -fcf-protection -fno-strict-overflow
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
 ifneq ($(SANITIZE),)
 OPT      := -O1 -g -fno-omit-frame-pointer
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 else
-HARDEN   += -D_FORTIFY_SOURCE=3 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-HARDEN   := $(filter-out -D_FORTIFY_SOURCE=3,$(HARDEN)) -D_FORTIFY_SOURCE=3
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 CPPFLAGS += -I. -include common/base/banned.h -D_GNU_SOURCE -DCS_VERSION='"$(VERSION)"'
 CFLAGS   := -std=c17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections -fdata-sections $(EXTRA_CFLAGS)
@@ -103,7 +101,7 @@ unit-binaries: $(UNIT_TESTS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-hardening test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -127,6 +125,9 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
 	@$(BUILD)/test/sim
 endif
+
+test-hardening: all ## what compiler and linker must have put into the programs is there
+	@test/hardening/check.py $(PROGRAMS)
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases
