@@ -91,17 +91,27 @@ $(BUILD)/test/phases: $(call obj,test/status/phases.c) $(UNIT_HELP_LIB) $(CONTRO
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+$(BUILD)/test/answers: $(call obj,test/alloc/answers.c) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Preloaded into programs that were built in any way: nothing of a sanitizer in it.
+build/fail_alloc.so: test/alloc/fail_alloc.c
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(CPPFLAGS) -std=c17 $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
 $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+UNIT_WANTED := $(if $(ONLY),$(shell printf '%s\n' $(UNIT_TESTS) | grep -E '$(ONLY)'),$(UNIT_TESTS))
 .PHONY: unit-binaries
-unit-binaries: $(UNIT_TESTS)
+unit-binaries: $(UNIT_WANTED)
 
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-hardening test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -112,9 +122,9 @@ demo: deps-test ## the story with real kubectl on a local cluster; KEEP=1 leaves
 test: deps-test ## unit, simulation, status, integration, end to end; ends with one line "N passed, N failed"
 	@test/lib/run_all.py
 
-test-unit: deps-test ## tables over the pure functions; SANITIZE=address,undefined as for all tests
+test-unit: deps-test ## tables over the pure functions; ONLY=REGEX; SANITIZE=address,undefined as for all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) unit-binaries
-	@test/lib/run_unit.py --suite "unit$(if $(SANITIZE), ($(SANITIZE)))" $(UNIT_TESTS)
+	@test/lib/run_unit.py --suite "unit$(if $(SANITIZE), ($(SANITIZE)))" $(UNIT_WANTED)
 
 ifeq ($(SIM_SRC),)
 test-sim:
@@ -125,6 +135,27 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
 	@$(BUILD)/test/sim
 endif
+
+# Where there are threads: the server's, and those from which tests talk to us.
+THREADED := (http|curl|probes|metrics|webhook_router)
+test-threads: ## what has threads, under TSan (`make test-unit SANITIZE=thread`: everything)
+	@$(MAKE) --no-print-directory SANITIZE=thread ONLY='test_$(THREADED)' test-unit
+
+EACH ?= 0
+T    ?= 0
+test-alloc: deps-test ## allocations fail, one by one; EACH=N places of a program, T=N seconds (0: all of them, hours)
+	@$(MAKE) --no-print-directory -j$(JOBS) build/fail_alloc.so $(BUILD)/test/answers $(BUILD)/test/sim unit-binaries
+	@test/alloc/run.py --preload build/fail_alloc.so --each $(EACH) --seconds $(T) $(if $(ONLY),--only '$(ONLY)') \
+	    --strict '$(BUILD)/test/answers FILE' --strict '$(BUILD)/test/sim --seed 5' $(UNIT_TESTS)
+
+# Not under valgrind: what plays thousands of random cases, which takes minutes there and is done under ASan anyway.
+SLOW     := %_random %_properties %_scale %_users %_rotation
+VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+            --track-fds=yes
+test-valgrind: deps-test ## the unit suite and some seeds under memcheck; ONLY=REGEX
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-binaries $(BUILD)/test/sim
+	@$(VALGRIND) $(BUILD)/test/sim --seeds 10
+	@test/lib/run_unit.py --suite valgrind --under '$(VALGRIND)' $(filter-out $(SLOW),$(UNIT_WANTED))
 
 test-hardening: all ## what compiler and linker must have put into the programs is there
 	@test/hardening/check.py $(PROGRAMS)
