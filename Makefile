@@ -111,7 +111,7 @@ unit-binaries: $(UNIT_WANTED)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -151,10 +151,10 @@ test-alloc: deps-test ## allocations fail, one by one; EACH=N places of a progra
 # Not under valgrind: what plays thousands of random cases, which takes minutes there and is done under ASan anyway.
 SLOW     := %_random %_properties %_scale %_users %_rotation
 VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-            --track-fds=yes
+            --track-fds=yes --suppressions=test/lib/valgrind.supp
 test-valgrind: deps-test ## the unit suite and some seeds under memcheck; ONLY=REGEX
 	@$(MAKE) --no-print-directory -j$(JOBS) unit-binaries $(BUILD)/test/sim
-	@$(VALGRIND) $(BUILD)/test/sim --seeds 10
+	@$(filter-out --track-fds=yes,$(VALGRIND)) $(BUILD)/test/sim --seeds 10
 	@test/lib/run_unit.py --suite valgrind --under '$(VALGRIND)' $(filter-out $(SLOW),$(UNIT_WANTED))
 
 test-hardening: all ## what compiler and linker must have put into the programs is there
@@ -170,9 +170,15 @@ test-integration: deps-test ## the programs against a real API server without no
 test-e2e: deps-test ## the story as a test, on a real node (root)
 	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
 
-lint: ## clang-format, clang-tidy, shellcheck, layers, sizes, manifests
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint
 	@.ci/lint
+
+# Not in lint: clang-tidy runs the same analyzer there, with more of its checks. Without unix.Malloc, as in .clang-tidy.
+scan: ## clang's static analyzer by itself (scan-build); minutes
+	@tools/deps.sh lint
+	@scan-build -o build/scan-report --status-bugs -disable-checker unix.Malloc \
+	    $(MAKE) --no-print-directory -j$(JOBS) VARIANT=scan all
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up
