@@ -309,8 +309,8 @@ bool cs_ca_make(int64_t now_ms, int64_t lifetime_ms, struct cs_pem_pair *ret, st
     out.key = pem_of_key(key);
     if (!out.cert || !out.key)
         return openssl_failed(err, "encoding a CA");
-    *ret = out;
-    out = (struct cs_pem_pair){0};
+    ret->cert = cs_take(out.cert);
+    ret->key = cs_take(out.key);
     return true;
 }
 
@@ -370,7 +370,7 @@ bool cs_ca_make_leaf(const struct cs_pem_pair *ca, const struct cs_cert_names *n
     out.key = pem_of_key(key);
     if (!out.cert || !out.key)
         return openssl_failed(err, "encoding a certificate");
-    *ret = out;
-    out = (struct cs_pem_pair){0};
+    ret->cert = cs_take(out.cert);
+    ret->key = cs_take(out.key);
     return true;
 }
