@@ -253,8 +253,8 @@ struct cs_jtree *cs_jtree_set(struct cs_jtree *obj, const char *key, struct cs_j
         return v;
     if (!cs_jtree_get(obj, name))
         add_member(obj, name, v);
-    else if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)))
-        cs_out_of_memory();
+    else if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)) || !cs_jtree_key(v))
+        cs_out_of_memory(); /* cJSON 1.7.15 says true when it had no memory for the key */
     return v;
 }
 
