@@ -16,16 +16,14 @@ BUILD    := build/$(VARIANT)
 
 PKGS     := libmicrohttpd libcjson libcurl yaml-0.1 libcrypto gnutls
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 \
-            -Wundef -Wpointer-arith -Wcast-qual -Wnull-dereference -Wimplicit-fallthrough -Wdeclaration-after-statement
-WARN     := $(filter-out -Wdeclaration-after-statement,$(WARN))
+            -Wundef -Wpointer-arith -Wcast-qual -Wnull-dereference -Wimplicit-fallthrough
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -fPIE -fcf-protection -fno-strict-overflow
 LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
 ifneq ($(SANITIZE),)
 OPT      := -O1 -g -fno-omit-frame-pointer
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 else
-HARDEN   += -D_FORTIFY_SOURCE=3 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-HARDEN   := $(filter-out -D_FORTIFY_SOURCE=3,$(HARDEN)) -D_FORTIFY_SOURCE=3
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 CPPFLAGS += -I. -include common/base/banned.h -D_GNU_SOURCE -DCS_VERSION='"$(VERSION)"'
 CFLAGS   := -std=c17 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections -fdata-sections $(EXTRA_CFLAGS)
@@ -93,17 +91,27 @@ $(BUILD)/test/phases: $(call obj,test/status/phases.c) $(UNIT_HELP_LIB) $(CONTRO
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+$(BUILD)/test/answers: $(call obj,test/alloc/answers.c) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Preloaded into programs that were built in any way: nothing of a sanitizer in it.
+build/fail_alloc.so: test/alloc/fail_alloc.c
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(CPPFLAGS) -std=c17 $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
 $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+UNIT_WANTED := $(if $(ONLY),$(shell printf '%s\n' $(UNIT_TESTS) | grep -E '$(ONLY)'),$(UNIT_TESTS))
 .PHONY: unit-binaries
-unit-binaries: $(UNIT_TESTS)
+unit-binaries: $(UNIT_WANTED)
 
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -114,9 +122,9 @@ demo: deps-test ## the story with real kubectl on a local cluster; KEEP=1 leaves
 test: deps-test ## unit, simulation, status, integration, end to end; ends with one line "N passed, N failed"
 	@test/lib/run_all.py
 
-test-unit: deps-test ## tables over the pure functions; SANITIZE=address,undefined as for all tests
+test-unit: deps-test ## tables over the pure functions; ONLY=REGEX; SANITIZE=address,undefined as for all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) unit-binaries
-	@test/lib/run_unit.py --suite "unit$(if $(SANITIZE), ($(SANITIZE)))" $(UNIT_TESTS)
+	@test/lib/run_unit.py --suite "unit$(if $(SANITIZE), ($(SANITIZE)))" $(UNIT_WANTED)
 
 ifeq ($(SIM_SRC),)
 test-sim:
@@ -128,6 +136,30 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(BUILD)/test/sim
 endif
 
+# Where there are threads: the server's, and those from which tests talk to us.
+THREADED := (http|curl|probes|metrics|webhook_router)
+test-threads: ## what has threads, under TSan (`make test-unit SANITIZE=thread`: everything)
+	@$(MAKE) --no-print-directory SANITIZE=thread ONLY='test_$(THREADED)' test-unit
+
+EACH ?= 0
+T    ?= 0
+test-alloc: deps-test ## allocations fail, one by one; EACH=N places of a program, T=N seconds (0: all of them, hours)
+	@$(MAKE) --no-print-directory -j$(JOBS) build/fail_alloc.so $(BUILD)/test/answers $(BUILD)/test/sim unit-binaries
+	@test/alloc/run.py --preload build/fail_alloc.so --each $(EACH) --seconds $(T) $(if $(ONLY),--only '$(ONLY)') \
+	    --strict '$(BUILD)/test/answers FILE' --strict '$(BUILD)/test/sim --seed 5' $(UNIT_TESTS)
+
+# Not under valgrind: what plays thousands of random cases, which takes minutes there and is done under ASan anyway.
+SLOW     := %_random %_properties %_scale %_users %_rotation
+VALGRIND := valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+            --track-fds=yes --suppressions=test/lib/valgrind.supp
+test-valgrind: deps-test ## the unit suite and some seeds under memcheck; ONLY=REGEX
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-binaries $(BUILD)/test/sim
+	@$(filter-out --track-fds=yes,$(VALGRIND)) $(BUILD)/test/sim --seeds 10
+	@test/lib/run_unit.py --suite valgrind --under '$(VALGRIND)' $(filter-out $(SLOW),$(UNIT_WANTED))
+
+test-hardening: all ## what compiler and linker must have put into the programs is there
+	@test/hardening/check.py $(PROGRAMS)
+
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases
 	@test/status/run.sh $(BUILD)/test/phases
@@ -138,9 +170,15 @@ test-integration: deps-test ## the programs against a real API server without no
 test-e2e: deps-test ## the story as a test, on a real node (root)
 	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
 
-lint: ## clang-format, clang-tidy, shellcheck, layers, sizes, manifests
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint
 	@.ci/lint
+
+# Not in lint: clang-tidy runs the same analyzer there, with more of its checks. Without unix.Malloc, as in .clang-tidy.
+scan: ## clang's static analyzer by itself (scan-build); minutes
+	@tools/deps.sh lint
+	@scan-build -o build/scan-report --status-bugs -disable-checker unix.Malloc \
+	    $(MAKE) --no-print-directory -j$(JOBS) VARIANT=scan all
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up

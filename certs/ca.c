@@ -27,6 +27,38 @@ CS_DEFINE_CLEANUP(BIO *, BIO_free_all)
 #define auto_pkey CS_CLEANUP(EVP_PKEY_free_cleanup) EVP_PKEY
 #define auto_bio CS_CLEANUP(BIO_free_all_cleanup) BIO
 
+/* ---- memory ---- */
+
+static void *ossl_malloc(size_t n, const char *file, int line)
+{
+    void *p = malloc(n ? n : 1);
+
+    (void)file, (void)line;
+    if (!p)
+        cs_out_of_memory();
+    return p;
+}
+
+static void ossl_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(p);
+}
+
+static void *ossl_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    if (n > 0)
+        return cs_xrealloc(p, n, 1);
+    free(p);
+    return NULL;
+}
+
+void cs_certs_init(void)
+{
+    (void)CRYPTO_set_mem_functions(&ossl_malloc, &ossl_realloc, &ossl_free);
+}
+
 void cs_secret_wipe(char *p, size_t len)
 {
     if (p)
@@ -277,7 +309,8 @@ bool cs_ca_make(int64_t now_ms, int64_t lifetime_ms, struct cs_pem_pair *ret, st
     out.key = pem_of_key(key);
     if (!out.cert || !out.key)
         return openssl_failed(err, "encoding a CA");
-    *ret = (struct cs_pem_pair){.cert = cs_take(out.cert), .key = cs_take(out.key)};
+    ret->cert = cs_take(out.cert);
+    ret->key = cs_take(out.key);
     return true;
 }
 
@@ -337,6 +370,7 @@ bool cs_ca_make_leaf(const struct cs_pem_pair *ca, const struct cs_cert_names *n
     out.key = pem_of_key(key);
     if (!out.cert || !out.key)
         return openssl_failed(err, "encoding a certificate");
-    *ret = (struct cs_pem_pair){.cert = cs_take(out.cert), .key = cs_take(out.key)};
+    ret->cert = cs_take(out.cert);
+    ret->key = cs_take(out.key);
     return true;
 }

@@ -13,6 +13,12 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 
+/*
+ * Once, before anything uses OpenSSL: exhaustion in its allocations ends the process. Otherwise a certificate that it had
+ * no memory to read would pass for one that is broken (its errors do not always tell), and a good CA would be replaced.
+ */
+void cs_certs_init(void);
+
 /* notBefore lies this much before the moment of making, for callers whose clock is behind. */
 #define CS_CERT_BACKDATE_MS (5 * 60 * 1000)
 

@@ -101,7 +101,7 @@ static void write_entry(struct cs_jw *w, const struct cs_publish_want *want, con
     cs_autojdoc body = {0};
 
     if (!cs_jdoc_parse(&body, e->body, strlen(e->body), NULL, NULL))
-        abort(); /* checked when the rotator was made */
+        cs_out_of_memory(); /* that it can be read was checked when the rotator was made */
     cs_jw_obj(w);
     cs_jw_kstr(w, "name", e->name);
     cs_jw_key(w, "clientConfig");

@@ -315,7 +315,7 @@ static void write_secret(struct cs_rotator *r)
             .ns = r->o.ns,
             .name = r->o.secret,
             .query = "fieldManager=cloneset-webhook",
-            .body = {body.data, body.len}},
+            .body = {cs_strbuf_str(&body), body.len}},
         on_written, r);
     cs_secret_wipe(body.data, body.len);
 }

@@ -130,7 +130,7 @@ static void trim(struct cs_migrate *m, struct cs_json crd)
             .name = CS_CRD_NAME,
             .subresource = "status",
             .query = "fieldManager=cloneset-controller",
-            .body = {body.data, body.len}},
+            .body = {cs_strbuf_str(&body), body.len}},
         on_trimmed, m);
 }
 

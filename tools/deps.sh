@@ -22,8 +22,8 @@ readonly BUILD="gcc make pkg-config libc6-dev libmicrohttpd-dev libcurl4-openssl
 # busybox-static is what the test images are made of, the rest are the tools
 # that its scripts call.
 readonly TEST="libcmocka-dev python3 python3-yaml openssl curl ca-certificates containerd runc
-	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static"
-readonly LINT="clang clang-format clang-tidy shellcheck cppcheck"
+	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static binutils valgrind libc6-dbg"
+readonly LINT="clang clang-tools clang-format clang-tidy shellcheck cppcheck"
 
 # The Go that Kubernetes is built with: Debian 12's own is too old for it.
 readonly GO_MINOR_MIN=24

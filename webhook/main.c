@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
 
+#include "certs/ca.h"
 #include "certs/file_pair.h"
 #include "certs/rotator.h"
 #include "common/api/gvr.h"
@@ -339,6 +340,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "%s: %s\n", cs_webhook_flags.program, err.message);
         return 2;
     }
+    cs_certs_init();
     if (!app_init(&a, &err)) {
         cs_log_error(&a.log, "cannot start", CS_KVS("error", err.message));
         return 1;

@@ -222,6 +222,8 @@ static void review(const struct cs_router *r, struct scratch *s, const struct ro
         return;
     }
     route->handle(&q, s, &v);
+    if (v.patch.failed) /* allowed without its patch it would lack what the patch was to add */
+        cs_verdict_deny(&v, 500, "no memory for the patch");
     resp->content_type = "application/json";
     cs_review_encode(&q, &v, resp->body);
     if (!v.allowed)
@@ -315,7 +317,7 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     r->log = log;
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
-        abort();
+        cs_out_of_memory();
     for (unsigned i = 0; i < r->threads; i++)
         r->scratch[i] = (struct scratch){.pool = cs_intern_new(), .rand = {.state = cs_rand_os_seed()}};
     r->requests = cs_metric_get(metrics, &requests_desc);

@@ -5,14 +5,13 @@
  */
 #include "common/base/alloc.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void __attribute__((noreturn, cold)) out_of_memory(void)
+void cs_out_of_memory(void)
 {
     static const char text[] = "out of memory\n";
 
@@ -32,7 +31,7 @@ void *cs_xcalloc(size_t n, size_t size)
     void *p = cs_try_calloc(n, size);
 
     if (!p)
-        out_of_memory();
+        cs_out_of_memory();
     return p;
 }
 
@@ -41,17 +40,17 @@ void *cs_xrealloc(void *p, size_t n, size_t size)
     void *q = reallocarray(p, n ? n : 1, size ? size : 1);
 
     if (!q)
-        out_of_memory();
+        cs_out_of_memory();
     return q;
 }
 
 char *cs_xmemdupz(const char *p, size_t len)
 {
     if (len == SIZE_MAX)
-        out_of_memory();
+        cs_out_of_memory();
     char *copy = malloc(len + 1);
     if (!copy)
-        out_of_memory();
+        cs_out_of_memory();
     if (len)
         memcpy(copy, p, len);
     copy[len] = '\0';
@@ -63,15 +62,21 @@ char *cs_xstrdup(const char *s)
     return cs_xmemdupz(s, strlen(s));
 }
 
-char *cs_xasprintf(const char *fmt, ...)
+char *cs_xvasprintf(const char *fmt, va_list ap)
 {
     char *text = NULL;
+
+    if (vasprintf(&text, fmt, ap) < 0)
+        cs_out_of_memory();
+    return text;
+}
+
+char *cs_xasprintf(const char *fmt, ...)
+{
     va_list ap;
 
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = cs_xvasprintf(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        out_of_memory();
     return text;
 }

@@ -37,6 +37,8 @@ bool cs_file_read(const char *path, size_t max, char **ret, size_t *ret_len, str
         if (n == 0)
             break;
         cs_strbuf_add(&text, chunk, (size_t)n);
+        if (text.exhausted)
+            return cs_error_set(err, CS_ERR_TOO_LARGE, "%s: no memory for it", path);
         if (text.failed)
             return cs_error_set(err, CS_ERR_TOO_LARGE, "%s: more than %zu bytes", path, max);
     }

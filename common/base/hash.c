@@ -59,9 +59,9 @@ void cs_sha256_hex(struct cs_str s, char out[CS_SHA256_HEX_SIZE])
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
-    /* Only a broken OpenSSL installation gets here, and nothing it says could be trusted. */
+    /* Without memory, or with a broken installation of OpenSSL: nothing it says could be trusted. */
     if (!EVP_Digest(s.len ? s.p : "", s.len, sum, &len, EVP_sha256(), NULL) || len != 32) {
-        (void)fputs("SHA-256 is not available\n", stderr);
+        (void)fputs("SHA-256 is not available: a broken OpenSSL, or out of memory\n", stderr);
         abort();
     }
     for (size_t i = 0; i < len; i++) {

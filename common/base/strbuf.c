@@ -42,6 +42,9 @@ static bool reserve(struct cs_strbuf *sb, size_t extra)
     if (cap > limit)
         cap = limit;
     char *data = realloc(sb->data, cap);
+    if (!data && cap <= CS_SMALL_ALLOC)
+        cs_out_of_memory();
+    sb->exhausted = !data;
     if (!data)
         return fail(sb);
     sb->data = data;
@@ -66,6 +69,7 @@ void cs_strbuf_clear(struct cs_strbuf *sb)
 {
     sb->len = 0;
     sb->failed = false;
+    sb->exhausted = false;
     if (sb->data)
         sb->data[0] = '\0';
 }
@@ -146,11 +150,15 @@ void cs_strbuf_consume(struct cs_strbuf *sb, size_t n)
 
 const char *cs_strbuf_str(const struct cs_strbuf *sb)
 {
+    if (sb->exhausted)
+        cs_out_of_memory();
     return sb->data && !sb->failed ? sb->data : "";
 }
 
 char *cs_strbuf_take(struct cs_strbuf *sb, size_t *ret_len)
 {
+    if (sb->exhausted)
+        cs_out_of_memory();
     if (sb->failed)
         return NULL;
     size_t len = sb->len;

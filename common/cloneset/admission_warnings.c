@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/api/gvr.h"
+#include "common/base/alloc.h"
 #include "common/cloneset/arith.h"
 #include "common/cloneset/template.h"
 
@@ -18,15 +19,12 @@
 void cs_warn(struct cs_texts *t, const char *fmt, ...)
 {
     cs_autostrbuf shown = CS_STRBUF_INIT;
-    cs_autofree char *text = NULL;
     va_list ap;
 
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    cs_autofree char *text = cs_xvasprintf(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort(); /* short texts only: memory is exhausted */
-    if (n > CS_WARNING_MAX)
+    if (strlen(text) > CS_WARNING_MAX)
         cs_shorten(&shown, cs_str(text), CS_WARNING_MAX - strlen("…"));
     else
         cs_strbuf_adds(&shown, text);

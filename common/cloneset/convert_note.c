@@ -81,7 +81,7 @@ static size_t go_down(struct note_entry *e, const char *key)
 static void go_up(struct note_entry *e, size_t before)
 {
     if (e->path.failed)
-        abort(); /* as long as keys are deep: memory is exhausted */
+        cs_out_of_memory(); /* as long as keys are deep: nothing else can be the reason */
     e->path.len = before;
     e->path.data[before] = '\0';
 }
@@ -160,8 +160,7 @@ void cs_convert_note_put(struct cs_jtree *view, enum cs_version version, struct 
         return;
     (void)cs_jtree_set(lost, "version", cs_jtree_new_str(cs_version_name(version)));
     cs_jtree_print(lost, &text, false);
-    if (!text.failed)
-        (void)cs_convert_annotate(view, CS_ANNO_CONVERSION, cs_strbuf_str(&text));
+    (void)cs_convert_annotate(view, CS_ANNO_CONVERSION, cs_strbuf_str(&text));
 }
 
 /* ---- reading ---- */

@@ -45,13 +45,10 @@ void cs_texts_take(struct cs_texts *t, char *text)
 void cs_texts_add(struct cs_texts *t, const char *fmt, ...)
 {
     va_list ap;
-    char *text = NULL;
 
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = cs_xvasprintf(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        abort(); /* short texts only: memory is exhausted */
     cs_texts_take(t, text);
 }
 
@@ -188,8 +185,7 @@ __attribute__((format(printf, 5, 0))) static void vreport(
 
     if (cs_texts_full(c->out))
         return;
-    if (vasprintf(&detail, fmt, ap) < 0)
-        abort(); /* short texts only: memory is exhausted */
+    detail = cs_xvasprintf(fmt, ap);
     report(c, at, kind, value, detail);
 }
 

@@ -211,6 +211,8 @@ static enum MHD_Result take_body(struct cs_http_conn *conn, struct MHD_Connectio
     char text[80];
 
     cs_strbuf_add(&conn->body, data, len);
+    if (conn->body.exhausted)
+        return refuse_midway(conn, c, 503, "no memory for the request body");
     if (conn->body.failed) {
         (void)snprintf(text, sizeof(text), "the request body is larger than %zu bytes", conn->body.max);
         return refuse_midway(conn, c, 413, text);

@@ -32,10 +32,8 @@ static struct cs_jtree *tree_of(cJSON *node)
 /* cJSON answers NULL on exhaustion; single nodes are small, so this ends the process as alloc.h does. */
 static struct cs_jtree *made(cJSON *node)
 {
-    if (!node) {
-        (void)fputs("out of memory\n", stderr);
-        abort();
-    }
+    if (!node)
+        cs_out_of_memory();
     return tree_of(node);
 }
 
@@ -87,7 +85,7 @@ void cs_jtree_free(struct cs_jtree *root)
 static void add_member(struct cs_jtree *obj, const char *key, struct cs_jtree *v)
 {
     if (!cJSON_AddItemToObject(node_of(obj), key, node_of(v)))
-        (void)made(NULL);
+        cs_out_of_memory();
 }
 
 static struct cs_jtree *object_from(struct cs_json v)
@@ -255,8 +253,8 @@ struct cs_jtree *cs_jtree_set(struct cs_jtree *obj, const char *key, struct cs_j
         return v;
     if (!cs_jtree_get(obj, name))
         add_member(obj, name, v);
-    else if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)))
-        (void)made(NULL);
+    else if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)) || !cs_jtree_key(v))
+        cs_out_of_memory(); /* cJSON 1.7.15 says true when it had no memory for the key */
     return v;
 }
 

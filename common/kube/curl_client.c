@@ -151,7 +151,8 @@ static void conclude(struct request *r, const struct cs_error *err)
         reply.err = *err;
     if (reply.status != 0)
         reply.server_date_ms = cs_curl_handle_date_ms(r->handle);
-    reply.body = (struct cs_str){.p = cs_strbuf_str(&r->answer), .len = r->answer.len};
+    if (!r->answer.failed)
+        reply.body = (struct cs_str){.p = cs_strbuf_str(&r->answer), .len = r->answer.len};
     if (reply.status == 401)
         cs_credentials_token_refused(&r->client->pool.credentials);
     account(r, reply.status);
@@ -241,7 +242,10 @@ static size_t on_bytes(char *p, size_t size, size_t n, void *ctx)
     cs_strbuf_add(&r->answer, p, len);
     if (!r->answer.failed)
         return len;
-    (void)cs_error_set(&r->fault, CS_ERR_TOO_LARGE, "answer of more than %zu bytes", r->answer.max);
+    (void)cs_error_set(&r->fault, CS_ERR_TOO_LARGE,
+        r->answer.exhausted ? "answer for which there is no memory, at most %zu bytes"
+                            : "answer of more than %zu bytes",
+        r->answer.max);
     return 0;
 }
 

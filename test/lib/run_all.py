@@ -18,6 +18,10 @@ SAN = "SANITIZE=address,undefined"
 STEPS = [
     ("unit tests", ["test-unit"]),
     ("unit tests under ASan and UBSan", ["test-unit", SAN]),
+    ("unit tests with threads under TSan", ["test-threads"]),
+    ("unit tests with allocations failing", ["test-alloc", SAN, "EACH=4", "T=60"]),
+    ("unit tests of parsers and server under valgrind", ["test-valgrind", "ONLY=test_(json|str|http|review)"]),
+    ("hardening of the programs", ["test-hardening"]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
     ("status, as tools read it", ["test-status"]),
