@@ -103,7 +103,7 @@ unit-binaries: $(UNIT_TESTS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-sim test-status test-integration test-e2e soak lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -141,6 +141,9 @@ test-e2e: deps-test ## the story as a test, on a real node (root)
 lint: ## clang-format, clang-tidy, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint
 	@.ci/lint
+
+soak: deps-test ## both programs under load for MINUTES=30: memory flat, nothing left open; not part of `make test`
+	@test/soak/run.py --minutes $(or $(MINUTES),30)
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up
