@@ -111,7 +111,7 @@ unit-binaries: $(UNIT_WANTED)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak
 
 deps-test:
 	@tools/deps.sh test
@@ -179,6 +179,9 @@ scan: ## clang's static analyzer by itself (scan-build); minutes
 	@tools/deps.sh lint
 	@scan-build -o build/scan-report --status-bugs -disable-checker unix.Malloc \
 	    $(MAKE) --no-print-directory -j$(JOBS) VARIANT=scan all
+
+soak: deps-test ## both programs under load for MINUTES=30: memory flat, nothing left open; not part of `make test`
+	@test/soak/run.py --minutes $(or $(MINUTES),30)
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up

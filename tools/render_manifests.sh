@@ -76,6 +76,10 @@ if [ "${1:-}" = --check ]; then
 	# The overlays are rendered by their users; here they only must render.
 	for overlay in manifests/overlays/*/; do
 		[ ! -d "$overlay" ] || render "$overlay" >/dev/null || die "$overlay does not render"
+		# The kubectl of Kubernetes 1.30 takes one object in each file of a patch, later ones take several.
+		while read -r patch; do
+			! grep -q '^---' "$overlay$patch" || die "$overlay$patch holds several objects: kubectl 1.30 cannot patch with it"
+		done < <(sed -n 's/^- path: //p' "${overlay}kustomization.yaml")
 	done
 else
 	cat "$fresh" >"$TARGET"

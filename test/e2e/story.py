@@ -28,6 +28,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import kube  # noqa: E402
 import product  # noqa: E402
 from admission_loop import AdmissionLoop  # noqa: E402
+from confined import check_unprivileged, processes_in  # noqa: E402
 from harness import Failure, Skip, Suite, check, check_equal, end_on_signals, holds, progress, wait_until  # noqa: E402
 from kube import ID_LABEL, condition, controller_of, fetch, instance_id, uids  # noqa: E402
 from manifest import changed, cloneset, to_yaml  # noqa: E402
@@ -547,6 +548,17 @@ class Story:
         check('spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data-vol"' in result.err, result.err)
         check('"rbd"' in result.err, f"no hint that names rbd: {result.err}")
         self.proves("the path, what is missing, and what was probably meant")
+
+    @line("our programs run without privileges")
+    def privileges(self):
+        """As the kernel sees the running processes, not as the manifests ask for it."""
+        for pod in product.pods(self.api):
+            name = pod["metadata"]["name"]
+            (status,) = pod["status"]["containerStatuses"]
+            processes = processes_in(status["containerID"].split("//")[1])
+            check_equal(len(processes), 1, f"number of processes in the container of {name}")
+            check_unprivileged(name, processes[0])
+        self.proves("no capability, no new privileges, a seccomp filter, not root, nothing to write to but what the runtime mounts")
 
     @line("the rest of the cluster does not depend on us")
     def cluster_without_us(self):

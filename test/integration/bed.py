@@ -10,6 +10,8 @@ import signal
 import subprocess
 import time
 
+import yaml
+
 import kube
 import product
 from faults import FaultProxy
@@ -35,6 +37,7 @@ class Bed:
         self.programs, self.player, self.proxies = [], None, []
         self.tokens, self.webhook, self.webhook_url = {}, None, None
         self.spaces = 0
+        self.manifests = {}
         self.partial = False  # only some of the tests run
         self.outages = []  # (begin, end) as the audit log writes times
 
@@ -55,6 +58,12 @@ class Bed:
         text = self.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=yaml).out
         kept = [item for item in _documents(text) if item["kind"] not in ("Deployment", "PodDisruptionBudget", "Service")]
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": kept}))
+
+    def rendered(self, folder):
+        """The objects of a folder below manifests/, as kustomize makes them; to be read only."""
+        if folder not in self.manifests:
+            self.manifests[folder] = list(yaml.safe_load_all(self.kubectl("kustomize", f"manifests/{folder}", quiet=True).out))
+        return self.manifests[folder]
 
     def play_node(self):
         if not self.player:

@@ -209,12 +209,9 @@ class Resizing:
         check(self.base["rules"] != self.more["rules"], "the overlay adds no right")
 
     def role(self, folder):
-        text = self.bed.kubectl("kustomize", f"manifests/{folder}", quiet=True).out
-        made = self.bed.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=text, quiet=True).out
-        for item in beds._documents(made):  # pylint: disable=protected-access
-            if item["kind"] == "ClusterRole" and item["metadata"]["name"] == "cloneset-controller":
-                return item
-        raise AssertionError(folder)
+        (found,) = [item for item in self.bed.rendered(folder)
+                    if (item["kind"], item["metadata"]["name"]) == ("ClusterRole", "cloneset-controller")]
+        return found
 
     def __enter__(self):
         self.bed.kubectl("apply", "-f", "-", stdin=json.dumps(self.more), quiet=True)

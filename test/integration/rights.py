@@ -2,10 +2,9 @@
 """The rights of both accounts are exactly those that are used: what the audit log of the whole run holds, compared with
 the roles as the API server has them. Runs last; what no test makes a program do counts as not used."""
 
-import re
-
 import product
 from harness import Skip, check, check_equal
+from privilege import can_i_list
 
 TESTS = []
 
@@ -108,17 +107,11 @@ def no_wildcards_and_no_secret_but_the_one(bed):
     """U-38, as kubectl shows it."""
     for program in product.PROGRAMS:
         for space in (product.NAMESPACE, "default"):
-            rows = bed.kubectl("auth", "can-i", "--list", f"--as={account(program)}", "-n", space).out.splitlines()[1:]
             secrets = []
-            for row in rows:
-                # RESOURCES, [non-resource URLs], [names], [verbs]; the first may be empty
-                found = re.fullmatch(r"(\S*)\s+\[(.*?)\]\s+\[(.*?)\]\s+\[(.*?)\]\s*", row)
-                check(found, f"kubectl prints {row!r}")
-                resource, urls, names, verbs = found.groups()
-                check(resource or urls, f"{program} in {space}: {row}")
-                check("*" not in resource + names + verbs, f"{program} in {space} has a wildcard: {row}")
+            for resource, _, names, verbs in can_i_list(bed, account(program), space):
+                check("*" not in resource + names + "".join(verbs), f"{program} in {space} has a wildcard: {resource} {verbs}")
                 if resource.split(".")[0].split("/")[0] == "secrets":
-                    secrets.append((names, sorted(verbs.split())))
+                    secrets.append((names, sorted(verbs)))
             own = program == "cloneset-webhook" and space == product.NAMESPACE
             check_equal(secrets, [("cloneset-webhook-cert", ["get", "list", "patch", "watch"])] if own else [],
                         f"{program} in {space}: Secrets")

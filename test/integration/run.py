@@ -24,6 +24,7 @@ import faulty  # noqa: E402
 import gates  # noqa: E402
 import kube  # noqa: E402
 import lifecycle  # noqa: E402
+import privilege  # noqa: E402
 import product  # noqa: E402
 import rights  # noqa: E402
 import status  # noqa: E402
@@ -32,7 +33,7 @@ from bed import Bed  # noqa: E402
 from harness import Suite, end_on_signals, progress  # noqa: E402
 
 # The rights look back at all that ran with the manifests as they are; gates and conversion, after them, add rights of overlays.
-GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, rights, gates, conversion]
+GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, privilege, rights, gates, conversion]
 
 
 def ends(bed):

@@ -116,6 +116,8 @@ class Player:
                         self.pods[key] = event.obj
                         self.due.setdefault(key, time.monotonic() + self.delay)
                         self.wake.notify()
+                # Nobody looks back, and a long run would keep every state of every Pod.
+                event.obj = {"metadata": {name: event.obj["metadata"][name] for name in ("namespace", "name", "uid")}}
 
     def _next(self):
         with self.wake:
