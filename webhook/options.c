@@ -35,7 +35,8 @@ static const struct cs_flag flags[] = {
     DURATION(leaf_lifetime_ms, "leaf-lifetime", "2160h", "15s", "87600h",
         "life of a certificate that is made here; renewed when a third is left"),
     INT(threads, "threads", "2", "1", "64", "threads that answer admission requests"),
-    INT(max_connections, "max-connections", "500", "1", "100000", "connections served at once; more wait"),
+    INT(max_connections, "max-connections", "500", "1", "100000",
+        "connections served at once; for each further one an idle one is closed"),
     DURATION(shutdown_delay_ms, "shutdown-delay", "5s", "0s", "1m",
         "after SIGTERM: how long to go on serving while not ready, so that load balancers notice"),
     DURATION(

@@ -142,6 +142,7 @@ static void *worker_main(void *arg)
         if (MHD_run_wait(w->daemon, wait_ms) != MHD_YES)
             (void)usleep(10000); /* epoll itself failed: do not spin */
         cs_linger_sweep(&s->linger, cs_http_now_ms());
+        cs_http_crowd_sweep(&w->crowd, cs_http_now_ms());
     }
     return NULL;
 }
@@ -287,17 +288,18 @@ int64_t cs_http_server_wait_ms(struct cs_http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
+    if (MHD_get_timeout(s->workers[0].daemon, &ms) == MHD_YES && ms == 0)
+        return 0; /* there is something to do at once; of other times libmicrohttpd knows none here */
     if (cs_linger_any(&s->linger))
         return CS_LINGER_TICK_MS;
-    if (MHD_get_timeout(s->workers[0].daemon, &ms) != MHD_YES)
-        return -1;
-    return ms < INT32_MAX ? (int64_t)ms : INT32_MAX;
+    return cs_http_crowd_wait_ms(&s->workers[0].crowd, cs_http_now_ms());
 }
 
 void cs_http_server_run(struct cs_http_server *s)
 {
     (void)MHD_run(s->workers[0].daemon);
     cs_linger_sweep(&s->linger, cs_http_now_ms());
+    cs_http_crowd_sweep(&s->workers[0].crowd, cs_http_now_ms());
 }
 
 /* ---- stopping ---- */

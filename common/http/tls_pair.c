@@ -186,6 +186,7 @@ static int retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, 
     (void)req_ca_rdn, (void)nreqs, (void)pk_algos, (void)pk_algos_length;
     if (!s)
         return -1;
+    s->greeted = true;
     if (!s->held) /* asked twice in one handshake: the same answer */
         s->held = cs_tls_slot_get(s->slot);
     if (!s->held)

@@ -41,6 +41,7 @@ struct cs_tls_pair *cs_tls_slot_get(struct cs_tls_slot *slot); /* a reference, o
 struct cs_tls_session {
     struct cs_tls_slot *slot;
     struct cs_tls_pair *held;
+    bool greeted; /* the peer's ClientHello was read */
 };
 void cs_tls_session_done(struct cs_tls_session *s);
 

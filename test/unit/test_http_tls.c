@@ -374,10 +374,37 @@ static void test_large_bodies_over_tls(void **state)
     assert_true(tls_connect(&p, &t, cs_http_server_port(s), NULL, &f->ca, NULL));
     assert_true(peer_post(&p, "/b", body, 100000, &a));
     assert_string_equal(a.body, "/b 100000");
-    (void)peer_sends(&p, "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n493e0\r\n");
+    (void)peer_sends(&p, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n");
     (void)peer_send(&p, body, 300000);
     assert_true(peer_answer(&p, false, &a));
     assert_int_equal(a.status, 413);
+    tls_close(&p, &t);
+    free(body);
+    cs_http_server_free(s);
+}
+
+/* The one answer that does not go through libmicrohttpd. */
+static void test_a_refusal_in_the_middle_of_a_body_travels_over_tls(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_http_options o = {.bind_address = "127.0.0.1:0",
+        .tls = true,
+        .threads = 1,
+        .max_body = 100000,
+        .max_body_total = 50000,
+        .handler = &handler};
+    struct cs_http_server *s = NULL;
+    char *body = calloc(1, 100000);
+    struct answer a;
+    struct tls t;
+    struct peer p;
+
+    assert_true(cs_http_server_new(&o, &s, NULL));
+    assert_true(cs_http_server_set_pair(s, f->one.cert_pem, f->one.key_pem, NULL));
+    assert_true(tls_connect(&p, &t, cs_http_server_port(s), NULL, &f->ca, NULL));
+    (void)peer_post(&p, "/b", body, 100000, &a);
+    assert_int_equal(a.status, 503);
+    assert_true(a.close);
     tls_close(&p, &t);
     free(body);
     cs_http_server_free(s);
@@ -443,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_useless_pairs_are_refused_and_the_old_one_stays),
         cmocka_unit_test(test_a_bad_client_ca_stops_the_start),
         cmocka_unit_test(test_large_bodies_over_tls),
+        cmocka_unit_test(test_a_refusal_in_the_middle_of_a_body_travels_over_tls),
         cmocka_unit_test(test_no_call_fails_while_pairs_change),
     };
 
