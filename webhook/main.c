@@ -172,6 +172,7 @@ static bool start_server(struct app *a, struct cs_error *err)
                 .max_body_total = 4 * CS_WEBHOOK_MAX_BODY,
                 .max_connections = (unsigned)a->o.max_connections,
                 .client_ca_pem = ca,
+                .client_names = a->o.client_allowed_names,
                 .handler = &cs_router_handle,
                 .refusal = &cs_router_refuse,
                 .ctx = a->router,

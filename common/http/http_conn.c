@@ -53,6 +53,7 @@ static void conn_begin(struct cs_http_worker *w, struct MHD_Connection *c, void 
     cs_strbuf_init(&conn->answer, CS_HTTP_MAX_ANSWER);
     if (w->server->o.tls) {
         conn->tls.slot = &w->server->pair;
+        conn->tls.client_names = w->server->client_names;
         cs_tls_session_attach(session_of(c), &conn->tls);
         if (w->server->client_ca_pem)
             cs_tls_session_require_client(session_of(c));

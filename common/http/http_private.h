@@ -35,7 +35,7 @@ struct cs_http_worker {
 
 struct cs_http_server {
     struct cs_http_options o; /* defaults filled in; strings owned */
-    char *bind_address, *client_ca_pem;
+    char *bind_address, *client_ca_pem, *client_names;
     uint16_t port;
     struct cs_http_worker *workers;
     unsigned n_workers;

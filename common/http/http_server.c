@@ -194,6 +194,8 @@ static struct cs_http_server *server_alloc(const struct cs_http_options *o)
     s->client_ca_pem = o->tls && o->client_ca_pem ? cs_xstrdup(o->client_ca_pem) : NULL;
     s->o.bind_address = s->bind_address;
     s->o.client_ca_pem = s->client_ca_pem;
+    s->client_names = o->client_names ? cs_xstrdup(o->client_names) : NULL;
+    s->o.client_names = s->client_names;
     if (s->o.max_body == 0)
         s->o.max_body = (size_t)64 << 10;
     if (s->o.max_body_total == 0)
@@ -248,6 +250,7 @@ void cs_http_server_free(struct cs_http_server *s)
     free(s->workers);
     free(s->bind_address);
     free(s->client_ca_pem);
+    free(s->client_names);
     free(s);
 }
 

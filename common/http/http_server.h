@@ -56,6 +56,7 @@ struct cs_http_options {
     unsigned max_connections; /* for each further one another goes; 0: 1000 */
     unsigned idle_timeout_s; /* keep-alive; 0: 120 (above the API server's 90) */
     const char *client_ca_pem; /* TLS: when set, handshakes without a certificate of this CA fail; or NULL */
+    const char *client_names; /* … or with another common name than these: "a,b"; NULL or "": any */
     cs_http_handler handler;
     cs_http_refusal refusal; /* NULL: text/plain */
     void *ctx;
