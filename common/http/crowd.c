@@ -14,6 +14,7 @@ static void cut(struct cs_http_crowd *c, struct cs_http_guest *g)
     (void)shutdown(g->fd, SHUT_RDWR);
     g->cut = true;
     c->n--;
+    cs_http_crowd_release(c, g); /* freed in a moment */
 }
 
 enum group { GROUP_SILENT, GROUP_GREETED, GROUP_FIRST_REQUEST, GROUP_IDLE, GROUP_BUSY, N_GROUPS };
@@ -63,6 +64,45 @@ void cs_http_crowd_remove(struct cs_http_crowd *c, struct cs_http_guest *g)
     DL_DELETE(c->guests, g);
     if (!g->cut)
         c->n--;
+}
+
+void cs_http_crowd_release(struct cs_http_crowd *c, struct cs_http_guest *g)
+{
+    c->held -= g->held;
+    g->held = 0;
+}
+
+/* Who has held most for longest; of the unproven ones if there are any. */
+static struct cs_http_guest *costliest(const struct cs_http_crowd *c, int64_t now_ms)
+{
+    struct cs_http_guest *g, *found = NULL;
+    double most = 0;
+
+    DL_FOREACH (c->guests, g) {
+        double cost = (double)g->held * (double)(now_ms - g->started_ms + 1);
+
+        if (g->held == 0)
+            continue;
+        if (!found || found->proven > g->proven || (found->proven == g->proven && cost > most)) {
+            found = g;
+            most = cost;
+        }
+    }
+    return found;
+}
+
+bool cs_http_crowd_hold(struct cs_http_crowd *c, struct cs_http_guest *g, size_t bytes, int64_t now_ms)
+{
+    c->held += bytes - g->held;
+    g->held = bytes;
+    while (c->held > c->max_held) {
+        struct cs_http_guest *from = costliest(c, now_ms);
+
+        if (from == g || !from)
+            return false;
+        cut(c, from);
+    }
+    return true;
 }
 
 static int64_t deadline_ms(const struct cs_http_crowd *c, const struct cs_http_guest *g)

@@ -8,6 +8,8 @@
  * groups in some milliseconds; idle ones are those that the API server keeps, some tens, and of them the longest idle goes first.
  * Addresses say nothing here, as all honest calls come from a few API servers.
  *
+ * The same for the memory of all bodies and answers under way: when it is used up, the one goes that has held most for longest.
+ *
  * A connection is ended by shutting its socket down: libmicrohttpd then closes it in its next turn. Its own timeouts are not used. They
  * begin anew with each byte, so that a peer which sends one now and then would stay for ever.
  *
@@ -17,6 +19,7 @@
 #define CS_HTTP_CROWD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Lies in the connection. Times are monotonic. */
@@ -26,6 +29,7 @@ struct cs_http_guest {
     const bool *greeted; /* a ClientHello was read */
     int64_t since_ms; /* accepted, or answered for the last time */
     int64_t started_ms; /* of the request under way */
+    size_t held; /* bytes of its body, then of its answer */
     bool in_request; /* from the end of its headers until the answer is sent */
     bool proven; /* had a request answered with 200 */
     bool cut; /* on its way out */
@@ -35,6 +39,7 @@ struct cs_http_crowd {
     struct cs_http_guest *guests; /* utlist */
     unsigned n; /* without those on their way out */
     unsigned max;
+    size_t held, max_held; /* bytes of all of them */
     int64_t idle_ms; /* between requests, once proven */
     int64_t swept_ms;
 };
@@ -47,6 +52,9 @@ struct cs_http_crowd {
 /* g->fd is set. May cut another one. */
 void cs_http_crowd_add(struct cs_http_crowd *c, struct cs_http_guest *g, int64_t now_ms);
 void cs_http_crowd_remove(struct cs_http_crowd *c, struct cs_http_guest *g);
+/* g's body or answer takes so many bytes now. May cut another one; false: it is g itself that has to go. */
+bool cs_http_crowd_hold(struct cs_http_crowd *c, struct cs_http_guest *g, size_t bytes, int64_t now_ms);
+void cs_http_crowd_release(struct cs_http_crowd *c, struct cs_http_guest *g);
 /* Cuts those whose time is over; looks at most every CS_HTTP_SWEEP_MS. */
 void cs_http_crowd_sweep(struct cs_http_crowd *c, int64_t now_ms);
 /* When cs_http_crowd_sweep wants to be called; -1: as long as nothing happens, never. */

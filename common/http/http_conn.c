@@ -16,6 +16,7 @@
 /* libmicrohttpd accepts up to 11 in a turn, and closes those that were cut for them in its next. */
 #define LEAVING 32
 
+static const char *const too_much = "too many large requests at once";
 static const char *const text_plain = "text/plain; charset=utf-8";
 
 /* ---- connections ---- */
@@ -182,30 +183,17 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, en
         return;
     conn->guest.in_request = false;
     conn->guest.since_ms = cs_http_now_ms();
-    atomic_fetch_sub(&conn->worker->server->body_bytes, conn->counted);
-    conn->counted = 0;
+    cs_http_crowd_release(&conn->worker->crowd, &conn->guest);
     trim(&conn->body);
     trim(&conn->answer);
     atomic_fetch_sub(&conn->worker->server->requests, 1);
 }
 
-/* Keeps server->body_bytes true; false when all bodies together are too much. */
-static bool count_body(struct cs_http_conn *conn)
-{
-    struct cs_http_server *s = conn->worker->server;
-    size_t more = conn->body.cap > conn->counted ? conn->body.cap - conn->counted : 0;
-
-    if (more == 0)
-        return true;
-    conn->counted += more;
-    return atomic_fetch_add(&s->body_bytes, more) + more <= s->o.max_body_total;
-}
-
 static enum MHD_Result take_body(struct cs_http_conn *conn, struct MHD_Connection *c, const char *data, size_t len)
 {
     cs_strbuf_add(&conn->body, data, len);
-    if (!count_body(conn))
-        return refuse_midway(conn, c, 503, "too many large requests at once");
+    if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->body.cap, cs_http_now_ms()))
+        return refuse_midway(conn, c, 503, too_much);
     if (cs_http_now_ms() - conn->guest.started_ms > CS_HTTP_BODY_MS)
         return refuse_midway(conn, c, 408, "the request body arrives too slowly");
     return MHD_YES;
@@ -277,6 +265,9 @@ static enum MHD_Result handle(struct cs_http_conn *conn, struct MHD_Connection *
     s->o.handler(s->o.ctx, &req, &resp);
     if (resp.status == 200)
         conn->guest.proven = true;
+    trim(&conn->body);
+    if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->answer.cap, cs_http_now_ms()))
+        word_refusal(s, 503, too_much, &resp);
     return send_answer(conn, c, &resp);
 }
 
@@ -332,6 +323,9 @@ struct MHD_Daemon *cs_http_daemon_start(struct cs_http_worker *w, int listen_fd)
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
     w->crowd = (struct cs_http_crowd){.max = limit, .idle_ms = (int64_t)o->idle_timeout_s * 1000};
+    w->crowd.max_held = o->max_body_total / w->server->n_workers;
+    if (w->crowd.max_held <= o->max_body && o->max_body_total > o->max_body)
+        w->crowd.max_held = o->max_body + 1; /* a buffer ends with a NUL */
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, &on_request,
         w, MHD_OPTION_EXTERNAL_LOGGER, &on_log, w, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         limit + LEAVING, MHD_OPTION_UNESCAPE_CALLBACK, &leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, &on_completed,

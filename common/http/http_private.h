@@ -41,7 +41,6 @@ struct cs_http_server {
     unsigned n_workers;
     atomic_int phase; /* enum cs_http_phase */
     atomic_uint requests; /* begun and not yet answered to the end */
-    atomic_size_t body_bytes; /* memory of all bodies under way */
     struct cs_tls_slot pair;
     struct cs_linger linger;
 };
@@ -53,7 +52,6 @@ struct cs_http_conn {
     struct cs_tls_session tls;
     struct cs_strbuf body;
     struct cs_strbuf answer;
-    size_t counted; /* bytes of `body` in server->body_bytes */
     bool linger; /* answered early: close gently */
 };
 

@@ -52,7 +52,7 @@ struct cs_http_options {
     bool tls; /* certificates come by cs_http_server_set_pair; handshakes before that fail */
     unsigned threads; /* 0: driven by cs_http_server_fd/_run; else 1 … 64 threads */
     size_t max_body; /* 413 above; 0: 64 KiB */
-    size_t max_body_total; /* 503 above; 0: 8 × max_body */
+    size_t max_body_total; /* shared by the threads, each max_body at least; one of them goes above; 0: 8 × max_body */
     unsigned max_connections; /* for each further one another goes; 0: 1000 */
     unsigned idle_timeout_s; /* keep-alive; 0: 120 (above the API server's 90) */
     const char *client_ca_pem; /* TLS: when set, handshakes without a certificate of this CA fail; or NULL */

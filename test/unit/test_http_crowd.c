@@ -115,6 +115,36 @@ static void test_the_longest_idle_goes_and_places_are_counted(void **state)
     teardown_world(&w);
 }
 
+/* Bytes are counted by who holds them, and the one that has held most for longest goes. */
+static void test_whose_body_goes(void **state)
+{
+    struct world w;
+
+    (void)state;
+    setup_world(&w, N);
+    w.crowd.max_held = 1000;
+    for (int i = 0; i < 4; i++) {
+        cs_http_crowd_add(&w.crowd, &w.guests[i], 0);
+        w.guests[i].in_request = true;
+        w.guests[i].started_ms = i == 1 ? 0 : 900;
+    }
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[0], 500, 1000)); /* 500 for 100 ms */
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[1], 60, 1000)); /* 60 for a second */
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[2], 440, 1000));
+    assert_int_equal(w.crowd.held, 1000);
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[3], 10, 1000));
+    assert_true(was_cut(&w, 1));
+    assert_int_equal(w.crowd.held, 950);
+    assert_false(cs_http_crowd_hold(&w.crowd, &w.guests[3], 600, 1000)); /* itself */
+    cs_http_crowd_release(&w.crowd, &w.guests[3]);
+    w.guests[0].proven = true;
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[3], 70, 1000));
+    assert_false(was_cut(&w, 0)); /* 500, but proven */
+    assert_true(was_cut(&w, 2));
+    assert_int_equal(w.crowd.held, 570);
+    teardown_world(&w);
+}
+
 static void test_whose_time_is_over(void **state)
 {
     static const struct {
@@ -152,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_goes_for_a_newcomer),
         cmocka_unit_test(test_the_longest_idle_goes_and_places_are_counted),
+        cmocka_unit_test(test_whose_body_goes),
         cmocka_unit_test(test_whose_time_is_over),
     };
 
