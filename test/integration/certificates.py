@@ -111,6 +111,55 @@ def leaf_and_ca_rotate_under_load_without_a_failed_call(bed):
 
 
 @test
+def no_call_fails_while_replicas_roll_certificates_rotate_and_bundles_are_overwritten(bed):
+    """Two replicas behind an address, as the Service has them: each is replaced in turn with the delay that the manifests have, under
+    certificates of seconds, while somebody writes other bundles."""
+    bed.stop_webhook()
+    bed.remove_entries()
+    bed.api.merge(beds.SECRET, {"data": None})
+    address = Balancer()
+
+    def replica():
+        lives = ("--leaf-lifetime=20s", "--ca-lifetime=2m")
+        program = bed.start_webhook(*lives, f"--webhook-url=https://127.0.0.1:{address.port}", "--shutdown-delay=2s").start()
+        program.wait_ready()
+        return program
+
+    replicas = [replica(), replica()]
+    address.ports = [program.https_port for program in replicas]
+    try:
+        bed.wait_registered()
+        product.wait_strict(bed.api)
+        loop, serials, overwritten = AdmissionLoop(bed.api, 0.01), set(), 0
+        for turn in range(6):
+            old = replicas[turn % 2]
+            new = replica()  # a rolling update has maxSurge 1
+            address.ports = [program.https_port for program in (*replicas, new)]
+            replicas[turn % 2] = new
+            old.signal(signal.SIGTERM)  # serves on for its delay …
+            time.sleep(0.5)
+            address.ports = [program.https_port for program in replicas]  # … in which the endpoints change
+            overwritten += overwrite_bundles(bed)
+            old.end(20)
+            old.check_ended_well()
+            serials.add(openssl_serial(new.https_port)[0])
+            time.sleep(1.5)
+        loop.stop()
+        check(len(serials) >= 2, f"the certificate did not change: {serials}")
+        check_equal(overwritten, 6, "bundles overwritten")
+        check(loop.done > 200, f"only {loop.done} calls")
+        check(not loop.failures, f"{len(loop.failures)} of {loop.done} calls failed: {loop.failures[:3]}")
+        print(f"   {loop.done} calls, {len(serials)} certificates, the slowest {loop.slowest:.2f} s")
+    finally:
+        address.close()
+        for program in replicas:
+            program.kill()
+        bed.remove_entries()
+        bed.api.merge(beds.SECRET, {"data": None})
+    bed.ensure_webhook()
+
+
+@test
 def a_restart_keeps_the_certificate(bed):
     program = bed.ensure_webhook()
     before = openssl_serial(program.https_port)

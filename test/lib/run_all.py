@@ -20,6 +20,7 @@ STEPS = [
     ("unit tests under ASan and UBSan", ["test-unit", SAN]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
+    ("the webhook under fire", ["test-fire"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
     ("end to end", ["test-e2e"]),
