@@ -62,7 +62,7 @@ def hundreds_that_stop_in_the_handshake(stage):
 @test
 def more_handshakes_than_there_are_places(stage):
     with Fire(stage):
-        result = stage.flooded("handshake", 700, 1)
+        result = stage.flooded("handshake", 600, 1)
     print(f"   {result}")
     check(result["open"] <= stages.CONNECTIONS + 64, f"{result['open']} are still open")
 
@@ -70,7 +70,7 @@ def more_handshakes_than_there_are_places(stage):
 @test
 def more_than_there_are_places_prove_themselves_first(stage):
     with Fire(stage):
-        result = stage.flooded("proven", 700, 1)
+        result = stage.flooded("proven", 600, 1)
     print(f"   {result}")
     check(result["open"] >= stages.CONNECTIONS / 2, "they were not many enough to matter")
 
@@ -97,7 +97,7 @@ def resets_at_every_stage(stage):
 @test
 def garbage_instead_of_tls(stage):
     with Fire(stage):
-        result = stage.flooded("garbage", 900, 1)
+        result = stage.flooded("garbage", 300, 1)
     print(f"   {result}")
     check_equal(talk(stage.program.https_port, request(review()), 3, False), ([], True), "plain HTTP on the TLS port")
 
