@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many hostile connections at once from one process of a test: flood.py KIND PORT NUMBER SECONDS RATE.
 
-Opens NUMBER connections, does with them what KIND says for so long, and prints one line of JSON: how many were made, how many of them
-the server had closed at the end, and after how many seconds the last. Those that cost the server a signature are made at a
-pace, RATE a second: what is tried here is what they hold, not how many signatures this machine makes.
+Opens NUMBER connections, does with them what KIND says for so long, and prints one line of JSON: how many were made, how
+many of them the server had closed at the end, and after how many seconds the last. Those that cost the server a signature are made
+at a pace, RATE a second: what is tried here is what they hold, not how many signatures this machine makes.
 """
 
 import json
@@ -45,7 +45,8 @@ def client_hello():
 
 
 HELLO = client_hello()
-GARBAGE = [os.urandom(400), HELLO[:5] + os.urandom(len(HELLO) - 5), b"\x16\x03\x01\xff\xff" + b"x" * 20000, b"\x16\x03\x01\x00\x00" * 200,
+GARBAGE = [os.urandom(400), HELLO[:5] + os.urandom(len(HELLO) - 5), b"\x16\x03\x01\xff\xff" + b"x" * 20000,
+           b"\x16\x03\x01\x00\x00" * 200,
            b"\x15\x03\x03\x00\x02\x02\x28" * 50, b"\x17\x03\x03\x40\x00" + b"y" * 16384, b"\x80\x2e\x01\x00\x02" + b"\0" * 60,
            b"\x14\x03\x03\x00\x01\x01" * 100, HELLO * 20, b"\0" * 5, (HEAD + "Content-Length: 2\r\n\r\n{}").encode()]
 
@@ -62,7 +63,8 @@ def conversion(version, *objects):
 
 
 def large_set():
-    return {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "a", "annotations": {"a": "x" * (6 << 20)}},
+    return {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet",
+            "metadata": {"name": "a", "annotations": {"a": "x" * (6 << 20)}},
             "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}}
 
 
@@ -95,8 +97,8 @@ KINDS = {
     "large": Kind(tls=True, first=lambda n: with_body(PATH, b"x" * (7 << 20), 1)),
     "unread": Kind(tls=True, first=lambda n: with_body("/convert", conversion("v1beta1", large_set())), deaf=True),
     # A chunked body that goes on and on, and a chunk extension that does.
-    "endless": Kind(tls=True, first=lambda n: (HEAD + "Transfer-Encoding: chunked\r\n\r\n").encode() + (b"1;" if n % 2 else b"fffffff\r\n")
-                    + b"x" * 100000, again=b"x" * 4096, signed=True),
+    "endless": Kind(tls=True, first=lambda n: (HEAD + "Transfer-Encoding: chunked\r\n\r\n").encode()
+                    + (b"1;" if n % 2 else b"fffffff\r\n") + b"x" * 100000, again=b"x" * 4096, signed=True),
 }
 
 

@@ -5,8 +5,8 @@
 usage: run.py [--only REGEX] [--list]
 environment: SANITIZE=address,undefined (then memory is not judged)
 
-In each test honest clients go on beside (stage.Fire): admission on a kept connection, admission each on a new one, a probe each on a
-new one. None may fail or be late, and memory, descriptors and threads stay within bounds.
+In each test honest clients go on beside (stage.Fire): admission on a kept connection, admission each on a new one, a probe each
+on a new one. None may fail or be late, and memory, descriptors and threads stay within bounds.
 """
 
 import argparse
@@ -29,7 +29,8 @@ import scan  # noqa: E402
 import shapes  # noqa: E402
 import stage as stages  # noqa: E402
 from harness import Suite, check, check_equal, end_on_signals, progress, wait_until  # noqa: E402
-from stage import CONVERT, INSTANCE_ID, MUTATE, VALIDATE, Fire, Stage, connect, flood_result, read_answer, request, review, talk  # noqa: E402
+from stage import (CONVERT, INSTANCE_ID, MUTATE, VALIDATE, Fire, Stage, connect, flood_result, read_answer,  # noqa: E402
+                   request, review, talk)
 
 TESTS = []
 
@@ -158,7 +159,8 @@ def smuggling_shapes(stage):
         what, data, statuses = row
         answers, closed = talk(port, data + shapes.SECOND, 0.7)
         check(not closed, f"{what}: closed")
-        check_equal((len(answers), answers[0][0] in statuses, answers[-1][0]), (2, True, 200), f"{what}: {[a[0] for a in answers]}")
+        got = [answer[0] for answer in answers]
+        check(len(got) == 2 and got[0] in statuses and got[1] == 200, f"{what}: {got}")
         check_equal(json.loads(answers[-1][2])["response"]["uid"], "second", what)
 
     with Fire(stage), concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -182,16 +184,18 @@ def ask(port, method, path, body=b"", context=None, content_type="application/js
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "POSTX")
-PATHS = ("/", "/healthz", "/livez", "/readyz", "/metrics", MUTATE, VALIDATE, INSTANCE_ID, CONVERT, "/debug/pprof/", "/debug/flags/v", "/version",
-         "/configz", "/healthz/", "//healthz", "/healthz/../metrics", "/metrics/x", "/favicon.ico", "/.git/config", "/api", "*", "/%2e%2e/metrics",
-         VALIDATE + "/", VALIDATE.upper(), "/proc/self/environ")
+PATHS = ("/", "/healthz", "/livez", "/readyz", "/metrics", MUTATE, VALIDATE, INSTANCE_ID, CONVERT, "/debug/pprof/",
+         "/debug/flags/v", "/version",
+         "/configz", "/healthz/", "//healthz", "/healthz/../metrics", "/metrics/x", "/favicon.ico", "/.git/config", "/api",
+         "*", "/%2e%2e/metrics", VALIDATE + "/", VALIDATE.upper(), "/proc/self/environ")
 
 
 @test
 def only_what_is_documented_answers(stage):
     """Each path with each method at each port."""
     program, good = stage.program, {200: 0, 404: 0, 405: 0, 400: 0}
-    ports = {"webhook": (program.https_port, None, {}), "health": (program.health_port, False, {}), "metrics": (program.port, False, {})}
+    ports = {"webhook": (program.https_port, None, {}), "health": (program.health_port, False, {}),
+             "metrics": (program.port, False, {})}
     for path in (MUTATE, VALIDATE, INSTANCE_ID, CONVERT):
         ports["webhook"][2][path] = ("POST",)
     for path in ("/healthz", "/livez", "/readyz"):
@@ -218,7 +222,8 @@ def only_what_is_documented_answers(stage):
         name, method = job
         port, context, _ = ports[name]
         with connect(port, context) as sock:
-            return [judge(name, method, path, put_question(sock, method, path, b"{}" if method == "POST" else b"")) for path in PATHS]
+            body = b"{}" if method == "POST" else b""
+            return [judge(name, method, path, put_question(sock, method, path, body)) for path in PATHS]
 
     jobs = [(name, method) for name in ports for method in METHODS]
     with Fire(stage), concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -235,7 +240,8 @@ def only_what_is_documented_answers(stage):
 def no_secret_in_what_anybody_may_read(stage):
     """Key material, what is in objects, who asked; also not after refusals that quote the object to the one who sent it."""
     marker = "s3cr3t-7d1f"
-    env = [{"name": "c", "image": "i", "env": [{"name": "PASSWORD", "value": marker}], "volumeMounts": [{"name": "nope", "mountPath": "/x"}]}]
+    env = [{"name": "c", "image": "i", "env": [{"name": "PASSWORD", "value": marker}],
+            "volumeMounts": [{"name": "nope", "mountPath": "/x"}]}]
     spec = {"template": {"metadata": {"labels": {"app": "good"}, "annotations": {"token": marker}}, "spec": {"containers": env}}}
     body = json.loads(review(**spec))
     body["request"]["userInfo"] = {"username": f"user-{marker}", "extra": {"token": [marker]}}
@@ -253,7 +259,8 @@ def no_secret_in_what_anybody_may_read(stage):
         for secret in (marker, "PRIVATE KEY", stage.certs, *key):
             check(secret not in text, f"{path} holds {secret}")
         check(path == "/metrics" or text == "ok\n", f"{path}: {text}")
-    check(f"PASSWORD" not in stage.program.log() and not any(row in stage.program.log() for row in key), "the log holds what it should not")
+    log = stage.program.log()
+    check("PASSWORD" not in log and not any(row in log for row in key), "the log holds what it should not")
 
 
 # ---- TLS
@@ -312,7 +319,8 @@ def everything_is_given_back(stage):
     check_equal(stage.program.threads(), stage.idle_threads, "threads")
     rss_kb = stage.program.memory_kb()["VmRSS"]
     print(f"   peaks: {stage.peak_rss_kb} KiB of memory, {stage.peak_descriptors} descriptors; now {rss_kb} KiB")
-    print("   honest calls: " + ", ".join(f"{stage.calls[what]} {what}, the slowest {1000 * stage.slowest[what]:.0f} ms" for what in stage.calls))
+    for what, number in stage.calls.items():
+        print(f"   honest calls ({what}): {number}, the slowest {1000 * stage.slowest[what]:.0f} ms")
     check(stage.sanitized or rss_kb < 40 * 1024, f"{rss_kb} KiB of memory after all is over")
 
 

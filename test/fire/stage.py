@@ -48,7 +48,8 @@ def review(uid="u-1", **spec):
 
 def request(body, path=VALIDATE, headers=""):
     """Bytes of a whole and good request."""
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def client_context(certificate=None):
@@ -246,7 +247,8 @@ class Fire:
         check_equal(self.gauge.threads, self.stage.idle_threads, "threads")
         check(self.gauge.descriptors <= DESCRIPTORS, f"{self.gauge.descriptors} descriptors, {DESCRIPTORS} at most")
         if not self.stage.sanitized:
-            check(self.gauge.rss_kb < memory_limit_kb(), f"{self.gauge.rss_kb} KiB of memory, the manifests allow {memory_limit_kb()}")
+            limit = memory_limit_kb()
+            check(self.gauge.rss_kb < limit, f"{self.gauge.rss_kb} KiB of memory, the manifests allow {limit}")
 
 
 class Stage:
@@ -285,7 +287,8 @@ class Stage:
 
     def flood(self, kind, number, seconds, port=None):
         """A process of its own that attacks (flood.py): Python's lock would make our honest clients slow."""
-        command = [sys.executable, os.path.join(HERE, "flood.py"), kind, str(port or self.program.https_port), str(number), str(seconds), str(self.rate)]
+        numbers = [port or self.program.https_port, number, seconds, self.rate]
+        command = [sys.executable, os.path.join(HERE, "flood.py"), kind, *map(str, numbers)]
         flood = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE)
         self.floods.append(flood)
         return flood
