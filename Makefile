@@ -111,7 +111,7 @@ unit-binaries: $(UNIT_WANTED)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire
 
 deps-test:
 	@tools/deps.sh test
@@ -159,6 +159,9 @@ test-valgrind: deps-test ## the unit suite and some seeds under memcheck; ONLY=R
 
 test-hardening: all ## what compiler and linker must have put into the programs is there
 	@test/hardening/check.py $(PROGRAMS)
+
+test-fire: deps-test ## the webhook attacked: floods, slow and endless requests, smuggling, TLS scanners; ONLY=REGEX
+	@SANITIZE=$(SANITIZE) test/fire/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases

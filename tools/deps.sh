@@ -21,7 +21,7 @@ readonly BUILD="gcc make pkg-config libc6-dev libmicrohttpd-dev libcurl4-openssl
 # The local cluster: containerd, runc and the CNI plug-ins run the node,
 # busybox-static is what the test images are made of, the rest are the tools
 # that its scripts call.
-readonly TEST="libcmocka-dev python3 python3-yaml openssl curl ca-certificates containerd runc
+readonly TEST="libcmocka-dev python3 python3-yaml python3-venv openssl curl ca-certificates containerd runc
 	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static binutils valgrind libc6-dbg"
 readonly LINT="clang clang-tools clang-format clang-tidy shellcheck cppcheck"
 

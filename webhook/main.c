@@ -7,6 +7,7 @@
  * requests under way, then exit status 0. A second signal ends at once.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -28,6 +29,7 @@
 #include "webhook/router.h"
 
 #define DEFAULT_NAMESPACE "cloneset-system"
+#define GIVE_BACK (256 << 10)
 #define MAX_CA_FILE ((size_t)1 << 20)
 
 struct app {
@@ -170,9 +172,11 @@ static bool start_server(struct app *a, struct cs_error *err)
                 .tls = true,
                 .threads = (unsigned)a->o.threads,
                 .max_body = CS_WEBHOOK_MAX_BODY,
-                .max_body_total = 4 * CS_WEBHOOK_MAX_BODY,
+                .max_body_total =
+                    2 * CS_WEBHOOK_MAX_BODY, /* with it the process stays below the 64 MiB of the manifests */
                 .max_connections = (unsigned)a->o.max_connections,
                 .client_ca_pem = ca,
+                .client_names = a->o.client_allowed_names,
                 .handler = &cs_router_handle,
                 .refusal = &cs_router_refuse,
                 .ctx = a->router,
@@ -336,6 +340,8 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
+    /* Buffers from here on go back to the system when they are freed; left to itself glibc keeps more with each large body. */
+    (void)mallopt(M_MMAP_THRESHOLD, GIVE_BACK);
     if (!cs_webhook_options_check(&a.o, &err)) {
         (void)fprintf(stderr, "%s: %s\n", cs_webhook_flags.program, err.message);
         return 2;

@@ -30,12 +30,17 @@ static const struct cs_flag flags[] = {
         "keep the caBundle in the CRD right, where CloneSets are converted (overlay v1beta1)"),
     STRING(cert_dir, "cert-dir", "",
         "folder with tls.crt and tls.key from somebody else (cert-manager); needs --manage-webhooks=false"),
-    STRING(client_ca_file, "client-ca-file", "", "PEM file: answer only clients with a certificate of these CAs"),
+    STRING(client_ca_file, "client-ca-file", "",
+        "PEM file: answer admission only to clients with a certificate of these CAs; read once"),
+    STRING(client_allowed_names, "client-allowed-names", "",
+        "common names of these certificates that are accepted, separated by commas; empty: all; needs "
+        "--client-ca-file"),
     DURATION(ca_lifetime_ms, "ca-lifetime", "87600h", "1m", "876000h", "life of a CA that is made here"),
     DURATION(leaf_lifetime_ms, "leaf-lifetime", "2160h", "15s", "87600h",
         "life of a certificate that is made here; renewed when a third is left"),
     INT(threads, "threads", "2", "1", "64", "threads that answer admission requests"),
-    INT(max_connections, "max-connections", "500", "1", "100000", "connections served at once; more wait"),
+    INT(max_connections, "max-connections", "500", "1", "100000",
+        "connections served at once; for each further one an idle one is closed"),
     DURATION(shutdown_delay_ms, "shutdown-delay", "5s", "0s", "1m",
         "after SIGTERM: how long to go on serving while not ready, so that load balancers notice"),
     DURATION(
@@ -86,6 +91,9 @@ bool cs_webhook_options_check(const struct cs_webhook_options *o, struct cs_erro
         return cs_error_set(err, CS_ERR_INVALID,
             "--cert-dir needs --manage-webhooks=false: who makes the certificate "
             "also publishes its CA");
+    if (o->client_allowed_names[0] != '\0' && o->client_ca_file[0] == '\0')
+        return cs_error_set(err, CS_ERR_INVALID,
+            "--client-allowed-names needs --client-ca-file: a name means nothing without a CA that vouches for it");
     if (o->manage_conversion && !o->manage_webhooks)
         return cs_error_set(err, CS_ERR_INVALID, "--manage-conversion needs --manage-webhooks");
     if (strcmp(o->bind_address, "0") == 0)

@@ -14,7 +14,8 @@
 /* Strings are borrowed from argv, never NULL; "" is "not given". */
 struct cs_webhook_options {
     const char *bind_address, *metrics_address, *health_address;
-    const char *kubeconfig, *ns, *secret, *service, *url, *cert_dir, *client_ca_file, *logging_format, *feature_gates;
+    const char *kubeconfig, *ns, *secret, *service, *url, *cert_dir, *client_ca_file, *client_allowed_names,
+        *logging_format, *feature_gates;
     bool manage_webhooks, manage_conversion;
     int64_t service_port, threads, max_connections, verbosity;
     int64_t ca_lifetime_ms, leaf_lifetime_ms, shutdown_delay_ms, shutdown_timeout_ms;

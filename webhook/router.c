@@ -4,6 +4,7 @@
  */
 #include "webhook/router.h"
 
+#include <pthread.h>
 #include <strings.h>
 #include <time.h>
 
@@ -30,6 +31,8 @@
 #define CONVERT_DEPTH (MAX_DEPTH + 2)
 #define CONVERT_NODES ((size_t)2 * MAX_NODES)
 #define MAX_LOGGED 1024
+/* Parsed and converted, a body of 7 MiB takes more than 30: two of them at once would be too much for a container of 64 MiB. */
+#define LARGE_BODY ((size_t)1 << 20)
 #define CACHE_LINE 64
 
 /* What one thread keeps between requests. */
@@ -70,6 +73,7 @@ static const struct route routes[] = {
 struct cs_router {
     struct scratch *scratch;
     unsigned threads;
+    pthread_mutex_t large; /* held while a large body is answered */
     const struct cs_log *log;
     struct cs_metric *requests, *latency, *in_flight, *denied, *conversions;
 };
@@ -265,7 +269,7 @@ static void answer(const struct cs_router *r, struct scratch *s, const struct ro
 }
 
 static void admit(
-    const struct cs_router *r, const struct route *route, const struct cs_http_req *req, struct cs_http_resp *resp)
+    struct cs_router *r, const struct route *route, const struct cs_http_req *req, struct cs_http_resp *resp)
 {
     struct scratch *s = &r->scratch[req->thread % r->threads];
 
@@ -280,16 +284,20 @@ static void admit(
         refuse(r, route->path, "the content type must be application/json", resp);
         return;
     }
+    if (req->body.len > LARGE_BODY)
+        (void)pthread_mutex_lock(&r->large);
     answer(r, s, route, req, resp);
     if (s->doc.cap_nodes > KEEP_NODES) {
         cs_jdoc_done(&s->doc);
         s->doc = (struct cs_jdoc){.nodes = NULL};
     }
+    if (req->body.len > LARGE_BODY)
+        (void)pthread_mutex_unlock(&r->large);
 }
 
 void cs_router_handle(void *ctx, const struct cs_http_req *req, struct cs_http_resp *resp)
 {
-    const struct cs_router *r = ctx;
+    struct cs_router *r = ctx;
     const struct route *route = find_route(req->path);
     int64_t start_ns = now_ns();
     char code[16];
@@ -314,6 +322,7 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     struct cs_router *r = cs_new(struct cs_router);
 
     r->threads = threads > 0 ? threads : 1;
+    (void)pthread_mutex_init(&r->large, NULL);
     r->log = log;
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
@@ -344,6 +353,7 @@ void cs_router_free(struct cs_router *r)
         cs_jdoc_done(&r->scratch[i].doc);
         cs_intern_free(r->scratch[i].pool);
     }
+    (void)pthread_mutex_destroy(&r->large);
     free(r->scratch);
     free(r);
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections and requests: the callbacks of libmicrohttpd. A request is answered in the last of its calls, never in the first,
- * because an early answer costs the connection (libmicrohttpd then closes it); the exception is a body that announces itself as too
- * large, which is to be refused without being read.
+ * because an early answer costs the connection (libmicrohttpd then closes it); the exception are requests whose body is to be refused
+ * without being read: one too large, or one of which it is not certain where it ends.
  */
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "common/base/alloc.h"
 #include "common/http/http_private.h"
 
+/* libmicrohttpd accepts up to 11 in a turn, and closes those that were cut for them in its next. */
+#define LEAVING 32
+
+static const char *const too_much = "too many large requests at once";
 static const char *const text_plain = "text/plain; charset=utf-8";
 
 /* ---- connections ---- */
@@ -42,21 +47,25 @@ static void conn_begin(struct cs_http_worker *w, struct MHD_Connection *c, void 
     struct cs_http_conn *conn = cs_new(struct cs_http_conn);
 
     conn->worker = w;
+    conn->guest.fd = socket_of(c);
+    conn->guest.greeted = &conn->tls.greeted;
+    cs_http_crowd_add(&w->crowd, &conn->guest, cs_http_now_ms());
     cs_strbuf_init(&conn->body, w->server->o.max_body);
     cs_strbuf_init(&conn->answer, CS_HTTP_MAX_ANSWER);
     if (w->server->o.tls) {
         conn->tls.slot = &w->server->pair;
+        conn->tls.client_names = w->server->client_names;
         cs_tls_session_attach(session_of(c), &conn->tls);
         if (w->server->client_ca_pem)
             cs_tls_session_require_client(session_of(c));
     }
-    (void)MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)CS_HTTP_NEWCOMER_S);
     *ret = conn;
 }
 
 /* The GnuTLS session is gone by now; the socket is still open. */
 static void conn_end(struct cs_http_conn *conn, struct MHD_Connection *c)
 {
+    cs_http_crowd_remove(&conn->worker->crowd, &conn->guest);
     if (conn->linger)
         cs_linger_add(&conn->worker->server->linger, socket_of(c), cs_http_now_ms());
     cs_tls_session_done(&conn->tls);
@@ -113,33 +122,18 @@ static enum MHD_Result send_answer(struct cs_http_conn *conn, struct MHD_Connect
 }
 
 /* Refuses in the first call: libmicrohttpd stops reading, answers and closes. */
-static enum MHD_Result refuse_announced(struct cs_http_conn *conn, struct MHD_Connection *c)
+static enum MHD_Result refuse_unread(struct cs_http_conn *conn, struct MHD_Connection *c, int status, const char *text)
 {
-    const struct cs_http_server *s = conn->worker->server;
-    struct cs_http_resp resp = {.status = MHD_HTTP_CONTENT_TOO_LARGE, .body = &conn->answer};
-    char text[80];
+    struct cs_http_resp resp = {.body = &conn->answer};
 
-    (void)snprintf(text, sizeof(text), "the request body is larger than %zu bytes", s->o.max_body);
-    word_refusal(s, resp.status, text, &resp);
+    word_refusal(conn->worker->server, status, text, &resp);
     conn->linger = true;
     return send_answer(conn, c, &resp);
 }
 
-static const char *reason_phrase(int status)
-{
-    switch (status) {
-    case 408:
-        return "Request Timeout";
-    case 413:
-        return "Content Too Large";
-    default:
-        return "Service Unavailable";
-    }
-}
-
 /*
- * Refuses in the middle of a body of unknown length. libmicrohttpd takes no answer then, but nothing of ours is on its way
- * either: so the answer is written to the connection by hand, and returning MHD_NO closes it.
+ * Refuses in the middle of a body. libmicrohttpd takes no answer then, but nothing of ours is on its way either: so the answer is
+ * written to the connection by hand, and returning MHD_NO closes it.
  */
 static enum MHD_Result refuse_midway(struct cs_http_conn *conn, struct MHD_Connection *c, int status, const char *text)
 {
@@ -148,7 +142,8 @@ static enum MHD_Result refuse_midway(struct cs_http_conn *conn, struct MHD_Conne
 
     word_refusal(conn->worker->server, status, text, &resp);
     cs_strbuf_addf(&out, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-        status, reason_phrase(status), resp.content_type ? resp.content_type : text_plain, resp.body->len);
+        status, status == 408 ? "Request Timeout" : "Service Unavailable",
+        resp.content_type ? resp.content_type : text_plain, resp.body->len);
     cs_strbuf_add(&out, cs_strbuf_str(resp.body), resp.body->len);
     if (conn->worker->server->o.tls)
         cs_tls_send(session_of(c), cs_strbuf_str(&out), out.len);
@@ -162,8 +157,8 @@ static enum MHD_Result refuse_midway(struct cs_http_conn *conn, struct MHD_Conne
 
 static void request_begin(struct cs_http_conn *conn)
 {
-    conn->in_request = true;
-    conn->started_ms = cs_http_now_ms();
+    conn->guest.in_request = true;
+    conn->guest.started_ms = cs_http_now_ms();
     atomic_fetch_add(&conn->worker->server->requests, 1);
 }
 
@@ -184,52 +179,77 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, en
     struct cs_http_conn *conn = conn_of(c);
 
     (void)cls, (void)req_ctx, (void)code;
-    if (!conn->in_request)
+    if (!conn->guest.in_request)
         return;
-    conn->in_request = false;
-    atomic_fetch_sub(&conn->worker->server->body_bytes, conn->counted);
-    conn->counted = 0;
+    conn->guest.in_request = false;
+    conn->guest.since_ms = cs_http_now_ms();
+    cs_http_crowd_release(&conn->worker->crowd, &conn->guest);
     trim(&conn->body);
     trim(&conn->answer);
     atomic_fetch_sub(&conn->worker->server->requests, 1);
 }
 
-/* Keeps server->body_bytes true; false when all bodies together are too much. */
-static bool count_body(struct cs_http_conn *conn)
-{
-    struct cs_http_server *s = conn->worker->server;
-    size_t more = conn->body.cap > conn->counted ? conn->body.cap - conn->counted : 0;
-
-    if (more == 0)
-        return true;
-    conn->counted += more;
-    return atomic_fetch_add(&s->body_bytes, more) + more <= s->o.max_body_total;
-}
-
 static enum MHD_Result take_body(struct cs_http_conn *conn, struct MHD_Connection *c, const char *data, size_t len)
 {
-    char text[80];
-
     cs_strbuf_add(&conn->body, data, len);
-    if (conn->body.exhausted)
+    if (conn->body.failed)
         return refuse_midway(conn, c, 503, "no memory for the request body");
-    if (conn->body.failed) {
-        (void)snprintf(text, sizeof(text), "the request body is larger than %zu bytes", conn->body.max);
-        return refuse_midway(conn, c, 413, text);
-    }
-    if (!count_body(conn))
-        return refuse_midway(conn, c, 503, "too many large requests at once");
-    if (cs_http_now_ms() - conn->started_ms > CS_HTTP_BODY_MS)
+    if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->body.cap, cs_http_now_ms()))
+        return refuse_midway(conn, c, 503, too_much);
+    if (cs_http_now_ms() - conn->guest.started_ms > CS_HTTP_BODY_MS)
         return refuse_midway(conn, c, 408, "the request body arrives too slowly");
     return MHD_YES;
 }
 
-static bool announces_too_much(const struct cs_http_conn *conn, struct MHD_Connection *c)
-{
-    const char *v = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    uint64_t n;
+/* What the headers say about where the request ends. */
+struct framing {
+    unsigned content_lengths, transfer_encodings;
+    uint64_t length;
+    bool bad_name;
+};
 
-    return v && cs_parse_u64(cs_str(v), &n) && n > conn->worker->server->o.max_body;
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    struct framing *f = cls;
+
+    (void)kind;
+    if (name[0] == '\0' || name[strspn(name, token)] != '\0')
+        f->bad_name = true;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0)
+        f->transfer_encodings++;
+    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        f->content_lengths++;
+        (void)cs_parse_u64(cs_str(value ? value : ""), &f->length); /* libmicrohttpd has refused what is no number */
+    }
+    return MHD_YES;
+}
+
+/*
+ * Only one way of telling where a body ends is taken: one Content-Length, which the API server always sends. libmicrohttpd takes the
+ * first of two, lets Transfer-Encoding win over it, reads on without end for an encoding that it does not know, turns in circles
+ * over a chunk extension that does not fit its buffer, and loses a header whose line is folded. What follows a refusal on the
+ * connection is not looked at.
+ */
+static enum MHD_Result begin(struct cs_http_conn *conn, struct MHD_Connection *c, const char *method)
+{
+    size_t max = conn->worker->server->o.max_body;
+    struct framing f = {.length = 0};
+    char text[80];
+
+    request_begin(conn);
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, &note_header, &f);
+    if (f.bad_name)
+        return refuse_unread(conn, c, MHD_HTTP_BAD_REQUEST, "a header's name is malformed");
+    if (f.content_lengths > 1)
+        return refuse_unread(conn, c, MHD_HTTP_BAD_REQUEST, "more than one Content-Length");
+    if (f.transfer_encodings > 0 || (f.content_lengths == 0 && strcmp(method, MHD_HTTP_METHOD_POST) == 0))
+        return refuse_unread(
+            conn, c, MHD_HTTP_LENGTH_REQUIRED, "the request needs a Content-Length, and no Transfer-Encoding");
+    if (f.length <= max)
+        return MHD_YES;
+    (void)snprintf(text, sizeof(text), "the request body is larger than %zu bytes", max);
+    return refuse_unread(conn, c, MHD_HTTP_CONTENT_TOO_LARGE, text);
 }
 
 static enum MHD_Result handle(struct cs_http_conn *conn, struct MHD_Connection *c, const char *method, const char *url)
@@ -244,11 +264,12 @@ static enum MHD_Result handle(struct cs_http_conn *conn, struct MHD_Connection *
     };
     struct cs_http_resp resp = {.status = 200, .body = &conn->answer};
 
-    if (!conn->proven) {
-        conn->proven = true;
-        (void)MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, s->o.idle_timeout_s);
-    }
     s->o.handler(s->o.ctx, &req, &resp);
+    if (resp.status == 200)
+        conn->guest.proven = true;
+    trim(&conn->body);
+    if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->answer.cap, cs_http_now_ms()))
+        word_refusal(s, 503, too_much, &resp);
     return send_answer(conn, c, &resp);
 }
 
@@ -261,8 +282,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     (void)cls, (void)version;
     if (!*req_ctx) { /* headers only */
         *req_ctx = conn;
-        request_begin(conn);
-        return announces_too_much(conn, c) ? refuse_announced(conn, c) : MHD_YES;
+        return begin(conn, c, method);
     }
     if (n == 0)
         return handle(conn, c, method, url);
@@ -271,6 +291,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 }
 
 /* ---- the daemon of one worker ---- */
+
+/* Paths are compared as they are sent; decoded, "%00" would cut one to what it is not. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *c, char *text)
+{
+    (void)cls, (void)c;
+    return strlen(text);
+}
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
 {
@@ -297,8 +324,12 @@ struct MHD_Daemon *cs_http_daemon_start(struct cs_http_worker *w, int listen_fd)
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
+    w->crowd = (struct cs_http_crowd){.max = limit, .idle_ms = (int64_t)o->idle_timeout_s * 1000};
+    w->crowd.max_held = o->max_body_total / w->server->n_workers;
+    if (w->crowd.max_held <= o->max_body && o->max_body_total > o->max_body)
+        w->crowd.max_held = o->max_body + 1; /* a buffer ends with a NUL */
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, &on_request,
         w, MHD_OPTION_EXTERNAL_LOGGER, &on_log, w, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        limit, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, w,
-        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, w, MHD_OPTION_ARRAY, o->tls ? tls : none, MHD_OPTION_END);
+        limit + LEAVING, MHD_OPTION_UNESCAPE_CALLBACK, &leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, &on_completed,
+        w, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, w, MHD_OPTION_ARRAY, o->tls ? tls : none, MHD_OPTION_END);
 }

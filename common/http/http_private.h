@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "common/http/crowd.h"
 #include "common/http/http_server.h"
 #include "common/http/linger.h"
 #include "common/http/tls_pair.h"
@@ -25,6 +26,7 @@ enum cs_http_phase { CS_HTTP_SERVING, CS_HTTP_RETIRED, CS_HTTP_DRAINING, CS_HTTP
 struct cs_http_worker {
     struct cs_http_server *server;
     struct MHD_Daemon *daemon;
+    struct cs_http_crowd crowd;
     unsigned index;
     pthread_t thread;
     bool started; /* thread is to be joined */
@@ -33,32 +35,26 @@ struct cs_http_worker {
 
 struct cs_http_server {
     struct cs_http_options o; /* defaults filled in; strings owned */
-    char *bind_address, *client_ca_pem;
+    char *bind_address, *client_ca_pem, *client_names;
     uint16_t port;
     struct cs_http_worker *workers;
     unsigned n_workers;
     atomic_int phase; /* enum cs_http_phase */
     atomic_uint requests; /* begun and not yet answered to the end */
-    atomic_size_t body_bytes; /* memory of all bodies under way */
     struct cs_tls_slot pair;
     struct cs_linger linger;
 };
 
 /* One connection; made and freed by libmicrohttpd's notifications, on its worker's thread. */
 struct cs_http_conn {
+    struct cs_http_guest guest;
     struct cs_http_worker *worker;
     struct cs_tls_session tls;
     struct cs_strbuf body;
     struct cs_strbuf answer;
-    size_t counted; /* bytes of `body` in server->body_bytes */
-    int64_t started_ms; /* of the request under way, monotonic */
-    bool in_request;
-    bool proven; /* a whole request arrived: the idle timeout applies, not that of newcomers */
     bool linger; /* answered early: close gently */
 };
 
-#define CS_HTTP_NEWCOMER_S 10
-#define CS_HTTP_BODY_MS 30000
 #define CS_HTTP_KEEP_BUFFER ((size_t)16 << 10) /* buffers up to here stay with the connection */
 #define CS_HTTP_MAX_ANSWER ((size_t)64 << 20)
 

@@ -142,6 +142,7 @@ static void *worker_main(void *arg)
         if (MHD_run_wait(w->daemon, wait_ms) != MHD_YES)
             (void)usleep(10000); /* epoll itself failed: do not spin */
         cs_linger_sweep(&s->linger, cs_http_now_ms());
+        cs_http_crowd_sweep(&w->crowd, cs_http_now_ms());
     }
     return NULL;
 }
@@ -193,6 +194,8 @@ static struct cs_http_server *server_alloc(const struct cs_http_options *o)
     s->client_ca_pem = o->tls && o->client_ca_pem ? cs_xstrdup(o->client_ca_pem) : NULL;
     s->o.bind_address = s->bind_address;
     s->o.client_ca_pem = s->client_ca_pem;
+    s->client_names = o->client_names ? cs_xstrdup(o->client_names) : NULL;
+    s->o.client_names = s->client_names;
     if (s->o.max_body == 0)
         s->o.max_body = (size_t)64 << 10;
     if (s->o.max_body_total == 0)
@@ -247,6 +250,7 @@ void cs_http_server_free(struct cs_http_server *s)
     free(s->workers);
     free(s->bind_address);
     free(s->client_ca_pem);
+    free(s->client_names);
     free(s);
 }
 
@@ -287,17 +291,18 @@ int64_t cs_http_server_wait_ms(struct cs_http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
+    if (MHD_get_timeout(s->workers[0].daemon, &ms) == MHD_YES && ms == 0)
+        return 0; /* there is something to do at once; of other times libmicrohttpd knows none here */
     if (cs_linger_any(&s->linger))
         return CS_LINGER_TICK_MS;
-    if (MHD_get_timeout(s->workers[0].daemon, &ms) != MHD_YES)
-        return -1;
-    return ms < INT32_MAX ? (int64_t)ms : INT32_MAX;
+    return cs_http_crowd_wait_ms(&s->workers[0].crowd, cs_http_now_ms());
 }
 
 void cs_http_server_run(struct cs_http_server *s)
 {
     (void)MHD_run(s->workers[0].daemon);
     cs_linger_sweep(&s->linger, cs_http_now_ms());
+    cs_http_crowd_sweep(&s->workers[0].crowd, cs_http_now_ms());
 }
 
 /* ---- stopping ---- */

@@ -4,7 +4,9 @@
  * event loop through a descriptor (controller's probes and metrics: one thread).
  *
  * What a peer may cost is bounded: connections, 32 KiB of headers each, one body of at most max_body, which grows with what
- * arrives, and all bodies together (max_body_total). New connections have 10 s for their first request, a body 30 s to arrive.
+ * arrives, and all bodies together (max_body_total). New connections have 10 s for their first request, a body 30 s to arrive. When
+ * there are too many connections, the oldest of those that have not yet asked anything sensible goes (crowd.h). Bodies need a
+ * Content-Length; Transfer-Encoding is refused with 411.
  */
 #ifndef CS_HTTP_SERVER_H
 #define CS_HTTP_SERVER_H
@@ -22,7 +24,7 @@
 /* What arrived; borrowed for the handler. */
 struct cs_http_req {
     const char *method; /* "GET" (also for HEAD, whose body is not sent), "POST", … as the peer wrote it */
-    const char *path; /* without query, percent-decoded */
+    const char *path; /* without query, as it was sent: nothing is decoded */
     const char *content_type; /* or NULL */
     struct cs_str body; /* whole; empty for GET */
     unsigned thread; /* 0 … threads - 1: the server thread, for scratch memory; 0 in driven mode */
@@ -39,8 +41,8 @@ struct cs_http_resp {
 /* Runs on a server thread or in cs_http_server_run (driven). Must be thread-safe when there are several threads. */
 typedef void (*cs_http_handler)(void *ctx, const struct cs_http_req *req, struct cs_http_resp *resp);
 /*
- * Words the server's own refusals (413 body too large, 408 body too slow, 503 too much at once, 500): status is set, text is one
- * line; fills content_type and body. Any thread.
+ * Words the server's own refusals (413 body too large, 411 and 400 unclear where it ends, 408 too slow, 503 too much at once, 500):
+ * status is set, text is one line; fills content_type and body. Any thread.
  */
 typedef void (*cs_http_refusal)(void *ctx, const char *text, struct cs_http_resp *resp);
 
@@ -50,10 +52,11 @@ struct cs_http_options {
     bool tls; /* certificates come by cs_http_server_set_pair; handshakes before that fail */
     unsigned threads; /* 0: driven by cs_http_server_fd/_run; else 1 … 64 threads */
     size_t max_body; /* 413 above; 0: 64 KiB */
-    size_t max_body_total; /* 503 above; 0: 8 × max_body */
-    unsigned max_connections; /* further ones wait to be accepted; 0: 1000 */
+    size_t max_body_total; /* shared by the threads, each max_body at least; one of them goes above; 0: 8 × max_body */
+    unsigned max_connections; /* for each further one another goes; 0: 1000 */
     unsigned idle_timeout_s; /* keep-alive; 0: 120 (above the API server's 90) */
     const char *client_ca_pem; /* TLS: when set, handshakes without a certificate of this CA fail; or NULL */
+    const char *client_names; /* … or with another common name than these: "a,b"; NULL or "": any */
     cs_http_handler handler;
     cs_http_refusal refusal; /* NULL: text/plain */
     void *ctx;

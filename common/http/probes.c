@@ -59,6 +59,7 @@ static bool open_port(struct cs_probes *p, struct port *port, const char *addres
     struct cs_http_options o = {
         .bind_address = address,
         .max_body = 1024,
+        .max_body_total = (size_t)16 << 20, /* answers count as well */
         .max_connections = 64,
         .idle_timeout_s = 60,
         .handler = &handle,

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "common/base/alloc.h"
+#include "common/base/str.h"
 
 #define MAX_CHAIN 8
 
@@ -170,10 +171,56 @@ void cs_tls_session_attach(void *gnutls_session, struct cs_tls_session *s)
     gnutls_db_set_ptr(gnutls_session, s);
 }
 
+static bool is_listed(struct cs_str name, const char *list)
+{
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+
+        if (len == name.len && memcmp(list, name.p, len) == 0)
+            return true;
+        list += len + (list[len] == ',');
+    }
+    return false;
+}
+
+static bool common_name_is_listed(gnutls_session_t session, const char *list)
+{
+    unsigned n = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+    gnutls_x509_crt_t crt = NULL;
+    char name[256];
+    size_t len = sizeof(name);
+    bool ok;
+
+    if (!chain || n == 0 || gnutls_x509_crt_init(&crt) < 0)
+        return false;
+    ok = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) >= 0 &&
+         gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) >= 0 &&
+         is_listed((struct cs_str){.p = name, .len = len}, list);
+    gnutls_x509_crt_deinit(crt);
+    return ok;
+}
+
+/* Type: gnutls_certificate_verify_function. Anything but 0 ends the handshake. */
+static int verify_client(gnutls_session_t session)
+{
+    gnutls_typed_vdata_st purpose = {
+        .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
+    const struct cs_tls_session *s = gnutls_db_get_ptr(session);
+    unsigned status = 0;
+    int rc = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+
+    if (rc < 0 || status != 0 || !s)
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    if (!s->client_names || s->client_names[0] == '\0' || common_name_is_listed(session, s->client_names))
+        return 0;
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 void cs_tls_session_require_client(void *gnutls_session)
 {
     gnutls_certificate_server_set_request(gnutls_session, GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_cert(gnutls_session, NULL, 0);
+    gnutls_session_set_verify_function(gnutls_session, &verify_client);
 }
 
 /* Type: gnutls_certificate_retrieve_function2. Negative ends the handshake. */
@@ -186,6 +233,7 @@ static int retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, 
     (void)req_ca_rdn, (void)nreqs, (void)pk_algos, (void)pk_algos_length;
     if (!s)
         return -1;
+    s->greeted = true;
     if (!s->held) /* asked twice in one handshake: the same answer */
         s->held = cs_tls_slot_get(s->slot);
     if (!s->held)

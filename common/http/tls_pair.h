@@ -40,7 +40,9 @@ struct cs_tls_pair *cs_tls_slot_get(struct cs_tls_slot *slot); /* a reference, o
  */
 struct cs_tls_session {
     struct cs_tls_slot *slot;
+    const char *client_names; /* cs_tls_session_require_client */
     struct cs_tls_pair *held;
+    bool greeted; /* the peer's ClientHello was read */
 };
 void cs_tls_session_done(struct cs_tls_session *s);
 
@@ -52,7 +54,10 @@ void cs_tls_session_done(struct cs_tls_session *s);
 
 /* Attaches s to a GnuTLS session (as void *: headers of GnuTLS stay in .c files) before its handshake. */
 void cs_tls_session_attach(void *gnutls_session, struct cs_tls_session *s);
-/* The session must bring a client certificate that the credentials' trust list vouches for. */
+/*
+ * The session, attached before, must bring a certificate for clients that the credentials' trust list vouches for, and whose common
+ * name is one of s->client_names: "a,b", or NULL or "" for any.
+ */
 void cs_tls_session_require_client(void *gnutls_session);
 /* The function for MHD_OPTION_HTTPS_CERT_CALLBACK; its type belongs to GnuTLS. */
 void *cs_tls_retrieve_function(void);

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificates of the webhook: rotation under load, and what others overwrite is repaired."""
 
+import base64
+import signal
+import socket
+import threading
 import time
 
 import bed as beds
+import product
 from admission_loop import AdmissionLoop
 from bed import openssl_serial
 from harness import check, check_equal, wait_until
@@ -20,6 +25,58 @@ def bundles(bed):
     found = [entry["clientConfig"].get("caBundle") for path in (beds.MUTATING, beds.VALIDATING)
              for entry in bed.api.get(path).get("webhooks") or []]
     return found
+
+
+class Balancer:
+    """One address for several ports, as a Service is: each connection goes to the next of them and stays there."""
+
+    def __init__(self):
+        self.ports, self.turn = [], 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            self.turn += 1
+            try:
+                server = socket.create_connection(("127.0.0.1", self.ports[self.turn % len(self.ports)]), timeout=10)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=self.copy, args=pair, daemon=True).start()
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
+
+
+def overwrite_bundles(bed):
+    """With a CA of the cluster's beside ours, as tools do that inject one. With ours taken away calls fail until it is back: no
+    server can do anything about that but to be quick (a foreign bundle is repaired within seconds)."""
+    with open(bed.ca_file, "rb") as file:
+        foreign = file.read()
+    for path in (beds.MUTATING, beds.VALIDATING):
+        entries = bed.api.get(path)["webhooks"]
+        for entry in entries:
+            ours = base64.b64decode(entry["clientConfig"]["caBundle"])
+            entry["clientConfig"]["caBundle"] = base64.b64encode(foreign + ours).decode()
+        bed.api.merge(path, {"webhooks": entries})
+    return base64.b64encode(foreign).decode()[:-4]
 
 
 def settled_bundles(bed):
@@ -107,6 +164,55 @@ def leaf_and_ca_rotate_under_load_without_a_failed_call(bed):
     check(loop.done > 500, f"only {loop.done} calls")
     program.stop()
     bed.api.merge(beds.SECRET, {"data": None})
+    bed.ensure_webhook()
+
+
+@test
+def no_call_fails_while_replicas_roll_certificates_rotate_and_bundles_are_overwritten(bed):
+    """Two replicas behind an address, as the Service has them: each is replaced in turn, with a delay, under
+    certificates of seconds, while somebody writes other bundles."""
+    bed.stop_webhook()
+    bed.remove_entries()
+    bed.api.merge(beds.SECRET, {"data": None})
+    address = Balancer()
+
+    def replica():
+        lives = ("--leaf-lifetime=20s", "--ca-lifetime=2m")
+        program = bed.start_webhook(*lives, f"--webhook-url=https://127.0.0.1:{address.port}", "--shutdown-delay=2s").start()
+        program.wait_ready()
+        return program
+
+    replicas = [replica(), replica()]
+    address.ports = [program.https_port for program in replicas]
+    try:
+        bed.wait_registered()
+        product.wait_strict(bed.api)
+        loop, serials = AdmissionLoop(bed.api, 0.01), set()
+        for turn in range(6):
+            old = replicas[turn % 2]
+            new = replica()  # a rolling update has maxSurge 1
+            address.ports = [program.https_port for program in (*replicas, new)]
+            replicas[turn % 2] = new
+            old.signal(signal.SIGTERM)  # serves on for its delay …
+            time.sleep(0.5)
+            address.ports = [program.https_port for program in replicas]  # … in which the endpoints change
+            foreign = overwrite_bundles(bed)
+            wait_until("the bundles are ours again", lambda: not any(found.startswith(foreign) for found in bundles(bed)), 15)
+            old.end(20)
+            old.check_ended_well()
+            serials.add(openssl_serial(new.https_port)[0])
+            time.sleep(1.5)
+        loop.stop()
+        check(len(serials) >= 2, f"the certificate did not change: {serials}")
+        check(loop.done > 200, f"only {loop.done} calls")
+        check(not loop.failures, f"{len(loop.failures)} of {loop.done} calls failed: {loop.failures[:3]}")
+        print(f"   {loop.done} calls, {len(serials)} certificates, the slowest {loop.slowest:.2f} s")
+    finally:
+        address.close()
+        for program in replicas:
+            program.kill()
+        bed.remove_entries()
+        bed.api.merge(beds.SECRET, {"data": None})
     bed.ensure_webhook()
 
 

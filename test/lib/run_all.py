@@ -24,6 +24,7 @@ STEPS = [
     ("hardening of the programs", ["test-hardening"]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
+    ("the webhook under fire", ["test-fire"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
     ("end to end", ["test-e2e"]),

@@ -25,8 +25,8 @@ struct pair {
     char cert_pem[4096], key_pem[4096];
 };
 
-/* A certificate named cn, signed by `by` (itself when NULL). */
-static void make_pair(struct pair *p, const char *cn, const struct pair *by, time_t until)
+/* A certificate named cn, signed by `by` (itself when NULL), for a purpose (any when NULL). */
+static void make_pair_for(struct pair *p, const char *cn, const struct pair *by, time_t until, const char *purpose)
 {
     size_t n_cert = sizeof(p->cert_pem), n_key = sizeof(p->key_pem);
     const unsigned char serial[] = {1, (unsigned char)cn[0], (unsigned char)cn[strlen(cn) - 1]};
@@ -44,11 +44,18 @@ static void make_pair(struct pair *p, const char *cn, const struct pair *by, tim
     (void)gnutls_x509_crt_set_ca_status(p->crt, !by);
     if (!by)
         (void)gnutls_x509_crt_set_key_usage(p->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (purpose)
+        (void)gnutls_x509_crt_set_key_purpose_oid(p->crt, purpose, 0);
     assert_int_equal(gnutls_x509_crt_set_key(p->crt, p->key), 0);
     assert_int_equal(
         gnutls_x509_crt_sign2(p->crt, by ? by->crt : p->crt, by ? by->key : p->key, GNUTLS_DIG_SHA256, 0), 0);
     assert_int_equal(gnutls_x509_crt_export(p->crt, GNUTLS_X509_FMT_PEM, p->cert_pem, &n_cert), 0);
     assert_int_equal(gnutls_x509_privkey_export(p->key, GNUTLS_X509_FMT_PEM, p->key_pem, &n_key), 0);
+}
+
+static void make_pair(struct pair *p, const char *cn, const struct pair *by, time_t until)
+{
+    make_pair_for(p, cn, by, until, NULL);
 }
 
 static void drop_pair(struct pair *p)
@@ -90,7 +97,7 @@ static void handler(void *ctx, const struct cs_http_req *req, struct cs_http_res
 }
 
 static struct cs_http_server *start_with(
-    cs_http_handler answer, void *ctx, const struct cs_log *log, const char *client_ca)
+    cs_http_handler answer, void *ctx, const struct cs_log *log, const char *client_ca, const char *names)
 {
     struct cs_http_server *s = NULL;
     struct cs_http_options o = {.bind_address = "127.0.0.1:0",
@@ -98,6 +105,7 @@ static struct cs_http_server *start_with(
         .threads = 2,
         .max_body = 100000,
         .client_ca_pem = client_ca,
+        .client_names = names,
         .handler = answer,
         .ctx = ctx,
         .log = log};
@@ -108,7 +116,7 @@ static struct cs_http_server *start_with(
 
 static struct cs_http_server *start(const char *client_ca)
 {
-    return start_with(&handler, NULL, NULL, client_ca);
+    return start_with(&handler, NULL, NULL, client_ca, NULL);
 }
 
 /* ---- a TLS peer ---- */
@@ -331,6 +339,42 @@ static void test_client_certificates(void **state)
     cs_http_server_free(s);
 }
 
+static void test_names_of_client_certificates(void **state)
+{
+    static const struct {
+        const char *names;
+        bool ok;
+    } rows[] = {{"", true}, {"two", true}, {"one,two", true}, {"two,one", true}, {"one", false}, {"twofold", false},
+        {"tw", false}, {",", false}, {"TWO", false}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cs_http_server *s = start_with(&handler, NULL, NULL, f->ca.cert_pem, rows[i].names);
+
+        assert_true(cs_http_server_set_pair(s, f->one.cert_pem, f->one.key_pem, NULL));
+        if (tls_answers(cs_http_server_port(s), NULL, &f->ca, &f->two) != rows[i].ok)
+            fail_msg("\"%s\"", rows[i].names);
+        cs_http_server_free(s);
+    }
+}
+
+/* The API server's own serving certificate may be of the same CA: it is none for clients. */
+static void test_a_certificate_for_servers_is_none_for_clients(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_http_server *s = start(f->ca.cert_pem);
+    struct pair p;
+
+    assert_true(cs_http_server_set_pair(s, f->one.cert_pem, f->one.key_pem, NULL));
+    for (int i = 0; i < 2; i++) {
+        make_pair_for(
+            &p, "two", &f->ca, time(NULL) + 86400, i == 0 ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT);
+        assert_int_equal(tls_answers(cs_http_server_port(s), NULL, &f->ca, &p), i == 1);
+        drop_pair(&p);
+    }
+    cs_http_server_free(s);
+}
+
 static void test_useless_pairs_are_refused_and_the_old_one_stays(void **state)
 {
     struct fixture *f = *state;
@@ -384,10 +428,37 @@ static void test_large_bodies_over_tls(void **state)
     assert_true(tls_connect(&p, &t, cs_http_server_port(s), NULL, &f->ca, NULL));
     assert_true(peer_post(&p, "/b", body, 100000, &a));
     assert_string_equal(a.body, "/b 100000");
-    (void)peer_sends(&p, "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n493e0\r\n");
+    (void)peer_sends(&p, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n");
     (void)peer_send(&p, body, 300000);
     assert_true(peer_answer(&p, false, &a));
     assert_int_equal(a.status, 413);
+    tls_close(&p, &t);
+    free(body);
+    cs_http_server_free(s);
+}
+
+/* The one answer that does not go through libmicrohttpd. */
+static void test_a_refusal_in_the_middle_of_a_body_travels_over_tls(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_http_options o = {.bind_address = "127.0.0.1:0",
+        .tls = true,
+        .threads = 1,
+        .max_body = 100000,
+        .max_body_total = 50000,
+        .handler = &handler};
+    struct cs_http_server *s = NULL;
+    char *body = calloc(1, 100000);
+    struct answer a;
+    struct tls t;
+    struct peer p;
+
+    assert_true(cs_http_server_new(&o, &s, NULL));
+    assert_true(cs_http_server_set_pair(s, f->one.cert_pem, f->one.key_pem, NULL));
+    assert_true(tls_connect(&p, &t, cs_http_server_port(s), NULL, &f->ca, NULL));
+    (void)peer_post(&p, "/b", body, 100000, &a);
+    assert_int_equal(a.status, 503);
+    assert_true(a.close);
     tls_close(&p, &t);
     free(body);
     cs_http_server_free(s);
@@ -445,7 +516,7 @@ static void test_no_call_fails_while_pairs_change(void **state)
     const struct cs_log log = {.out = fopen("/dev/null", "w"), .max = CS_LOG_TRACE};
     struct cs_metrics *metrics = cs_metrics_new();
     struct cs_router *router = cs_router_new(2, metrics, &log);
-    struct cs_http_server *s = start_with(&cs_router_handle, router, &log, NULL);
+    struct cs_http_server *s = start_with(&cs_router_handle, router, &log, NULL, NULL);
     cs_autostrbuf text = CS_STRBUF_INIT;
     atomic_int good = 0;
     struct hammer h = {.f = f, .port = cs_http_server_port(s), .good = &good};
@@ -481,9 +552,12 @@ int main(void)
         cmocka_unit_test(test_renegotiation_ends_the_connection),
         cmocka_unit_test(test_plain_http_is_not_answered),
         cmocka_unit_test(test_client_certificates),
+        cmocka_unit_test(test_names_of_client_certificates),
+        cmocka_unit_test(test_a_certificate_for_servers_is_none_for_clients),
         cmocka_unit_test(test_useless_pairs_are_refused_and_the_old_one_stays),
         cmocka_unit_test(test_a_bad_client_ca_stops_the_start),
         cmocka_unit_test(test_large_bodies_over_tls),
+        cmocka_unit_test(test_a_refusal_in_the_middle_of_a_body_travels_over_tls),
         cmocka_unit_test(test_no_call_fails_while_pairs_change),
     };
 

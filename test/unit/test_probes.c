@@ -107,6 +107,29 @@ static void test_equal_addresses_share_one_port(void **state)
     cs_metrics_free(m);
 }
 
+/* Answers are bounded together with bodies, but metrics have many lines. */
+static void test_many_metrics_are_shown(void **state)
+{
+    static const struct cs_metric_desc desc = {
+        .name = "many", .help = "Many.", .type = CS_METRIC_COUNTER, .labels = {"n"}};
+    struct cs_metrics *m = cs_metrics_new();
+    struct cs_metric *many = cs_metric_get(m, &desc);
+    struct cs_probes *p = start("0", "127.0.0.1:0", m, NULL);
+    struct answer a;
+    char n[16];
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(n, sizeof(n), "%d", i);
+        cs_metric_add(many, 1, CS_LABELS(n));
+    }
+    assert_int_equal(get(p, cs_probes_metrics_port(p), "/metrics", &a), 200);
+    assert_true(a.body_len > 16384);
+    assert_non_null(strstr(a.body, "many{n=\"999\"} 1\n"));
+    cs_probes_free(p);
+    cs_metrics_free(m);
+}
+
 static void test_not_ready_says_why(void **state)
 {
     struct cs_probes *p = start("127.0.0.1:0", "0", NULL, "no certificate");
@@ -151,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_port_has_its_paths),
         cmocka_unit_test(test_equal_addresses_share_one_port),
+        cmocka_unit_test(test_many_metrics_are_shown),
         cmocka_unit_test(test_not_ready_says_why),
         cmocka_unit_test(test_all_off),
         cmocka_unit_test(test_a_bad_address_is_an_error),
