@@ -22,6 +22,7 @@ STEPS = [
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
+    ("chaos", ["test-chaos"]),
     ("end to end", ["test-e2e"]),
 ]
 LINE = re.compile(r"^\S.*: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
