@@ -31,7 +31,7 @@ class Bench:
         self.proxy = bed.proxy()
         self.program = None
         self.rounds = 0
-        self.struck = {}  # kind of fault -> how often it struck
+        self.moments = []  # how far the work was when the fault of this round struck
         self.space = bed.namespace("chaos")
         self.judge = Judge(bed.api, self.space)
         self.bystanders()
@@ -184,10 +184,14 @@ class Bench:
         least = self.dice.randint(1, max(1, work.total - 2)) if least is None else least
         wait_until(f"{least} of {work.total} of the {work.name}", lambda: work.done() >= least, 60, 0.01)
 
+    def struck_at(self, work):
+        self.moments.append(work.done())
+
     def round(self, fault, name=None, loose=False):
         """One change of the user, and what breaks while it is being carried out."""
         self.judge.round(loose)
         self.rounds += 1
+        self.moments = []
         work = self.work(name)
         begin = time.monotonic()
         with fault(self, work) as strike:
@@ -195,6 +199,6 @@ class Bench:
             strike()
             self.settle()
         self.judge.verdict()
-        said = fault.__name__.replace("_", " ")
-        self.struck[said] = self.struck.get(said, 0) + 1
-        progress(f"round {self.rounds}: {work.name}, {said}; at rest after {time.monotonic() - begin:.1f} s")
+        when = " after " + ", ".join(map(str, self.moments)) + f" of {work.total}" if self.moments else ""
+        progress(f"round {self.rounds}: {work.name}, {fault.__name__.replace('_', ' ')}{when}; "
+                 f"at rest after {time.monotonic() - begin:.1f} s")

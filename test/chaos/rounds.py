@@ -26,6 +26,7 @@ def controller_killed(bench, work):
             check(bench.program.alive(), f"it ended by itself: {bench.program.tail()}")
             bench.program.kill()
             middle.append(in_the_middle(work))
+            bench.struck_at(work)
             bench.program.check_log()
             bench.restart()
             time.sleep(bench.dice.uniform(0.0, 0.3))
@@ -43,6 +44,7 @@ def webhook_killed(bench, work):
         bench.wait_begun(work)
         bed.webhook.kill()
         check(in_the_middle(work), "the webhook was killed after all was done")
+        bench.struck_at(work)
         bench.settle()
         bed.webhook = bed.start_webhook().start()
         bench.edit({"minReadySeconds": 0})
@@ -52,27 +54,28 @@ def webhook_killed(bench, work):
     bed.wait_registered()
 
 
-@contextlib.contextmanager
-def api_server_killed(bench, work):
+def component_killed(bench, work, part, longest):
+    """kill -9 of a part of the cluster; it is started again after a while."""
+    cluster = bench.bed.cluster
+
     def strike():
         bench.wait_begun(work)
-        bench.bed.api_server_away(bench.dice.uniform(0, 2))
+        before = cluster.component("pid", part).strip()
+        bench.bed.away(part, bench.dice.uniform(0, longest), lambda: bench.struck_at(work))
+        check(before and cluster.component("pid", part).strip() not in ("", before), f"{part} was not killed")
 
-    yield strike
+    return strike
+
+
+@contextlib.contextmanager
+def api_server_killed(bench, work):
+    yield component_killed(bench, work, "apiserver", 2)
     check(bench.program.alive(), f"it ended: {bench.program.tail()}")
 
 
 @contextlib.contextmanager
 def etcd_killed(bench, work):
-    cluster = bench.bed.cluster
-
-    def strike():
-        bench.wait_begun(work)
-        cluster.component("kill", "etcd")
-        time.sleep(bench.dice.uniform(0, 2))
-        cluster.component("start", "etcd")
-
-    yield strike
+    yield component_killed(bench, work, "etcd", 2)
     check(bench.program.alive(), f"it ended: {bench.program.tail()}")
 
 
@@ -84,6 +87,7 @@ def history_compacted(bench, work):
 
     def strike():
         bench.wait_begun(work)
+        bench.struck_at(work)
         away = proxy.rule(r".", lost="before")
         proxy.break_all()
         for number in range(30):
@@ -110,6 +114,7 @@ def connections_cut(bench, work):
         for _ in range(3):
             bench.wait_begun(work, 1)
             proxy.break_all()
+            bench.struck_at(work)
             time.sleep(bench.dice.uniform(0.2, 0.8))
 
     yield strike
@@ -138,6 +143,7 @@ def connections_frozen(bench, work):
     def strike():
         bench.wait_begun(work, 1)
         proxy.freeze()
+        bench.struck_at(work)
         time.sleep(bench.dice.uniform(1, 3))
         proxy.freeze(calls=True)
         time.sleep(bench.dice.uniform(1, 6))
@@ -177,26 +183,12 @@ def two_controllers(bench, work):
 # ---- with a real node
 
 
-def _node_part_killed(bench, work, part):
-    cluster = bench.bed.cluster
-
-    def strike():
-        bench.wait_begun(work)
-        before = cluster.component("pid", part).strip()
-        cluster.component("kill", part)
-        time.sleep(bench.dice.uniform(0, 5))
-        cluster.component("start", part)
-        check(before and cluster.component("pid", part).strip() not in ("", before), f"{part} was not killed")
-
-    return strike
-
-
 @contextlib.contextmanager
 def kubelet_killed(bench, work):
-    yield _node_part_killed(bench, work, "kubelet1")
+    yield component_killed(bench, work, "kubelet1", 5)
 
 
 @contextlib.contextmanager
 def containerd_killed(bench, work):
     """The containers go on: their shims do not need it."""
-    yield _node_part_killed(bench, work, "containerd1")
+    yield component_killed(bench, work, "containerd1", 5)

@@ -154,11 +154,15 @@ class Bed:
         return kube.Set(self.api, manifest["metadata"]["name"], namespace)
 
     def api_server_away(self, seconds):
+        self.away("apiserver", seconds)
+
+    def away(self, component, seconds, meanwhile=lambda: None):
         """Killed, and started again after so long."""
         begin = timestamp()
-        self.cluster.component("kill", "apiserver")
+        self.cluster.component("kill", component)
+        meanwhile()
         time.sleep(seconds)
-        self.cluster.component("start", "apiserver")
+        self.cluster.component("start", component)
         self.outages.append((begin, timestamp()))
 
     def compact(self):
