@@ -31,8 +31,8 @@ from harness import Suite, end_on_signals, progress  # noqa: E402
 # Each kind of fault once, the kinds of work spread over them; by name, since their order is fixed and the dice decide the rest.
 SHORT = [
     (rounds.controller_killed, "scale"), (rounds.controller_killed, "in"), (rounds.controller_killed, "re"),
-    (rounds.webhook_killed, "re"), (rounds.api_server_killed, "in"), (rounds.etcd_killed, "scale"),
-    (rounds.connections_cut, "re"), (rounds.answers_delayed, "scale"), (rounds.connections_frozen, "in"),
+    (rounds.webhook_killed, "re"), (rounds.api_server_killed, "in"), (rounds.etcd_killed, "re"),
+    (rounds.connections_cut, "scale"), (rounds.answers_delayed, "scale"), (rounds.connections_frozen, "in"),
     (rounds.errors_answered, "lost"), (rounds.history_compacted, "lost"), (rounds.two_controllers, "re"),
 ]
 NODE = [rounds.kubelet_killed, rounds.containerd_killed, rounds.controller_killed]

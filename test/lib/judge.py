@@ -8,7 +8,7 @@ Time is cut into rounds, at whose ends all is at rest: within a round the contro
 had in it."""
 
 import kube
-from harness import Failure, check, check_equal, wait_until
+from harness import Failure, check_equal, wait_until
 
 GATE = "InPlaceUpdateReady"
 OURS = "kruise.io"  # what our keys have in common
