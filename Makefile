@@ -112,6 +112,7 @@ unit-binaries: $(UNIT_WANTED)
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 .PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire
+.PHONY: demo test test-unit test-sim test-status test-integration test-chaos test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -119,7 +120,7 @@ deps-test:
 demo: deps-test ## the story with real kubectl on a local cluster; KEEP=1 leaves it up, CLUSTER=current takes yours
 	@KEEP=$(KEEP) CLUSTER=$(CLUSTER) test/e2e/story.py --demo
 
-test: deps-test ## unit, simulation, status, integration, end to end; ends with one line "N passed, N failed"
+test: deps-test ## unit, simulation, status, integration, chaos, end to end; ends with one line "N passed, N failed"
 	@test/lib/run_all.py
 
 test-unit: deps-test ## tables over the pure functions; ONLY=REGEX; SANITIZE=address,undefined as for all tests
@@ -169,6 +170,9 @@ test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the stat
 
 test-integration: deps-test ## the programs against a real API server without nodes; ONLY=REGEX, K8S=1.30.14
 	@SANITIZE=$(SANITIZE) test/integration/run.py $(if $(ONLY),--only '$(ONLY)')
+
+test-chaos: deps-test ## the programs while all that they stand on is killed and disturbed; MINUTES=n for longer, SEED=s
+	@test/chaos/run.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 test-e2e: deps-test ## the story as a test, on a real node (root)
 	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')

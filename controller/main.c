@@ -63,6 +63,7 @@ struct app {
     struct options o;
     struct cs_gates gates;
     struct cs_log log;
+    uint64_t log_dropped;
     struct cs_metrics *metrics;
     struct cs_loop loop;
     struct cs_rand rand;
@@ -237,7 +238,8 @@ static bool app_init(struct app *a, struct cs_error *err)
     struct cs_probes_options probes = po;
 
     a->log = cs_flags_log(a->o.verbosity, a->o.logging_format, cs_clock_system());
-    if (!read_gates(a, err) || !open_signals(a, err))
+    a->log.dropped = &a->log_dropped;
+    if (!open_signals(a, err) || !read_gates(a, err))
         return false;
     a->metrics = cs_metrics_new();
     probes.metrics = a->metrics;

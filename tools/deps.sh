@@ -20,9 +20,9 @@ readonly BUILD="gcc make pkg-config libc6-dev libmicrohttpd-dev libcurl4-openssl
 	libssl-dev libgnutls28-dev uthash-dev"
 # The local cluster: containerd, runc and the CNI plug-ins run the node,
 # busybox-static is what the test images are made of, the rest are the tools
-# that its scripts call.
 readonly TEST="libcmocka-dev python3 python3-yaml python3-venv openssl curl ca-certificates containerd runc
-	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static binutils valgrind libc6-dbg"
+	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static binutils valgrind libc6-dbg
+	libfaketime"
 readonly LINT="clang clang-tools clang-format clang-tidy shellcheck cppcheck"
 
 # The Go that Kubernetes is built with: Debian 12's own is too old for it.

@@ -37,6 +37,7 @@ struct app {
     struct cs_gates gates;
     struct cs_webhook_entry entries[CS_N_WEBHOOK_ENTRIES];
     struct cs_log log;
+    uint64_t log_dropped;
     struct cs_metrics *metrics;
     struct cs_loop loop;
     struct cs_rand rand;
@@ -303,7 +304,8 @@ static bool app_init(struct app *a, struct cs_error *err)
 {
     a->signals = -1;
     a->log = cs_flags_log(a->o.verbosity, a->o.logging_format, cs_clock_system());
-    if (!read_gates(a, err) || !open_signals(a, err))
+    a->log.dropped = &a->log_dropped;
+    if (!open_signals(a, err) || !read_gates(a, err))
         return false;
     a->metrics = cs_metrics_new();
     a->rand.state = cs_rand_os_seed();

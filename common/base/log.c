@@ -6,12 +6,16 @@
  */
 #include "common/base/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/strbuf.h"
 
 #define MAX_VALUE 4096 /* bytes of one value or message that are shown; the rest gives way to "..." */
 #define MAX_ENTRY ((size_t)256 << 10)
+#define PATIENCE_MS 10 /* for a reader that is merely slow; none while entries are being dropped */
 
 static const char *const text_names[CS_LOG_LEVEL_COUNT] = {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"};
 static const char *const json_names[CS_LOG_LEVEL_COUNT] = {"error", "warn", "info", "debug", "trace"};
@@ -135,19 +139,58 @@ static void add_entry(
     cs_strbuf_adds(sb, log->json ? "}\n" : "\n");
 }
 
-void cs_log_write(const struct cs_log *log, enum cs_log_level level, const char *msg, const struct cs_kv *kvs)
+/*
+ * False: not all of it was taken. Whoever reads a pipe may stand still; a pipe that poll() calls writable takes PIPE_BUF bytes
+ * without waiting, so no more are written at once.
+ */
+static bool put(FILE *out, const char *p, size_t n, int patience_ms)
 {
-    if (!cs_log_enabled(log, level) || (unsigned)level >= CS_LOG_LEVEL_COUNT)
-        return;
+    int fd = fileno(out);
+
+    if (fd < 0) /* a stream in memory */
+        return fwrite(p, 1, n, out) == n && fflush(out) == 0;
+    while (n > 0) {
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        ssize_t done = -1;
+
+        if (poll(&wait, 1, patience_ms) == 1 && (wait.revents & POLLOUT))
+            done = write(fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+        if (done <= 0)
+            return false;
+        p += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static bool put_entry(const struct cs_log *log, enum cs_log_level level, const char *msg, const struct cs_kv *kvs)
+{
+    static const struct cs_kv cut[] = {{.key = "entryTooLarge", .type = CS_KV_BOOL, .i = true}, {.key = NULL}};
     cs_autostrbuf sb = {.max = MAX_ENTRY};
+
     add_entry(&sb, log, level, msg, kvs);
     if (sb.failed) {
-        static const struct cs_kv cut[] = {{.key = "entryTooLarge", .type = CS_KV_BOOL, .i = true}, {.key = NULL}};
-
         cs_strbuf_clear(&sb);
         add_entry(&sb, log, level, msg, cut);
     }
-    /* stdio locks the stream for the call; when the log cannot be written there is nobody left to tell. */
-    (void)fwrite(cs_strbuf_str(&sb), 1, sb.len, log->out);
-    (void)fflush(log->out);
+    return put(log->out, cs_strbuf_str(&sb), sb.len, log->dropped && *log->dropped > 0 ? 0 : PATIENCE_MS);
+}
+
+void cs_log_write(const struct cs_log *log, enum cs_log_level level, const char *msg, const struct cs_kv *kvs)
+{
+    bool ok = true;
+
+    if (!cs_log_enabled(log, level) || (unsigned)level >= CS_LOG_LEVEL_COUNT)
+        return;
+    flockfile(log->out);
+    if (log->dropped && *log->dropped > 0) {
+        ok = put_entry(log, CS_LOG_WARN, "log entries were dropped: nobody took them",
+            (struct cs_kv[]){CS_KVI("count", *log->dropped), {.key = NULL}});
+        if (ok)
+            *log->dropped = 0;
+    }
+    ok = ok && put_entry(log, level, msg, kvs);
+    if (!ok && log->dropped)
+        ++*log->dropped;
+    funlockfile(log->out);
 }

@@ -19,6 +19,7 @@ struct cs_log {
     const struct cs_clock *clock; /* borrowed */
     enum cs_log_level max; /* entries above are dropped; -v N maps 0,1 → INFO, 2..4 → DEBUG, 5+ → TRACE */
     bool json;
+    uint64_t *dropped; /* borrowed: entries lost since the last that was written; under out's lock. NULL: not counted */
 };
 
 /* One key and its value; key NULL ends the list. */
@@ -33,7 +34,10 @@ struct cs_kv {
 #define CS_KVI(k, v) ((struct cs_kv){.key = (k), .type = CS_KV_I64, .i = (int64_t)(v)})
 #define CS_KVB(k, v) ((struct cs_kv){.key = (k), .type = CS_KV_BOOL, .i = (v)})
 
-/* Thread-safe: one write(2)-sized fputs per entry. log may be NULL (silent). */
+/*
+ * Thread-safe, one write(2) per entry of usual length. Never waits for whoever reads the log: an entry that cannot be
+ * written is dropped, and the next one that can be tells how many were. log may be NULL (silent).
+ */
 void cs_log_write(const struct cs_log *log, enum cs_log_level level, const char *msg, const struct cs_kv *kvs);
 static inline bool cs_log_enabled(const struct cs_log *log, enum cs_log_level level)
 {

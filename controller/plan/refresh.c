@@ -5,6 +5,12 @@
  */
 #include "controller/plan/lifecycle.h"
 
+/*
+ * A time that lies so far ahead was written before a clock was set back: waiting for it could take hours, with the Pod out of
+ * service. Smaller differences are those between the clocks of two leaders.
+ */
+#define CLOCK_SKEW_MS 60000
+
 /* Spec §6.7: nothing else is examined while the grace annotation exists. */
 static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
 {
@@ -21,7 +27,7 @@ static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
     } else if (v->pod->has_inplace_gate && v->pod->inplace_ready.status != CS_COND_FALSE) {
         /* somebody has opened it: the change tests that it is closed, and would be refused again and again */
         a = cs_plan_add(pl, CS_ACT_GATE_OFF, "out of service for its grace period");
-    } else if (s.valid && pl->o->now_ms < due) {
+    } else if (s.valid && pl->o->now_ms < due && s.updated_ms <= pl->o->now_ms + CLOCK_SKEW_MS) {
         cs_plan_requeue_at(pl, due);
     } else {
         const struct cs_view_revision *target = cs_plan_revision_of(pl, g.revision);

@@ -39,8 +39,9 @@ struct cs_leader {
 
     /* What somebody else holds. */
     char *seen; /* its spec as text; NULL: none seen */
-    int64_t seen_ms; /* monotonic: when it was first seen so */
+    int64_t seen_ms; /* monotonic: it was written after that */
     int64_t seen_lease_ms; /* for how long it counts */
+    int64_t looked_ms; /* monotonic: when the last look that was answered was sent; 0: none since we led */
 
     bool stopped; /* released or being released */
     int tries; /* of the release that are left */
@@ -192,13 +193,22 @@ static void finish_release(struct cs_leader *l)
         done(l->done_ctx);
 }
 
-/* The leader keeps its pace, counted from the last sending; others spread out. */
+/*
+ * The leader keeps its pace, counted from the last sending. Others spread out, and look twice as often: a lease that was
+ * released is to be found within two seconds, all told. They are there at the instant at which what they have seen runs out.
+ */
 static void wait_turn(struct cs_leader *l)
 {
-    if (l->leading)
-        cs_timer_arm_at(l->o.loop, &l->tick, l->sent_ms + l->o.retry_ms);
-    else
-        cs_timer_arm_in(l->o.loop, &l->tick, cs_rand_jitter_ms(l->o.rand, l->o.retry_ms, JITTER_PCT));
+    int64_t at = l->sent_ms + l->o.retry_ms;
+
+    if (!l->leading) {
+        int64_t end = l->seen ? l->seen_ms + l->seen_lease_ms : 0;
+
+        at = mono(l) + cs_rand_jitter_ms(l->o.rand, l->o.retry_ms / 2, JITTER_PCT);
+        if (end > mono(l) && end < at)
+            at = end;
+    }
+    cs_timer_arm_at(l->o.loop, &l->tick, at);
 }
 
 /* With a known version that is ours: write. Else: read. */
@@ -220,6 +230,21 @@ static void on_tick(void *ctx)
 static void forget_seen(struct cs_leader *l)
 {
     free(cs_take(l->seen));
+    l->looked_ms = 0;
+}
+
+/*
+ * From when on a record counts that was not there at the last look: it was written after that look was sent. Looks may be
+ * far apart when requests fail; what is given away must stay well below the time between a holder's fence and its lease's end.
+ */
+static int64_t written_after_ms(const struct cs_leader *l)
+{
+    int64_t slack = (l->o.lease_ms - l->o.fence_ms) / 2;
+    int64_t at = mono(l) - (l->o.retry_ms < slack ? l->o.retry_ms : slack);
+
+    if (!l->seen || l->looked_ms == 0)
+        return mono(l); /* it may have been there for long, or not */
+    return l->looked_ms > at ? l->looked_ms : at;
 }
 
 /* Remembers what somebody else holds. True when it has stood so for longer than it counts. */
@@ -229,11 +254,12 @@ static bool has_expired(struct cs_leader *l, struct cs_json obj, const struct cs
     int64_t lease_ms = (int64_t)lease->duration_s * 1000;
 
     if (!l->seen || !cs_str_eqz(spec, l->seen)) {
+        l->seen_ms = written_after_ms(l);
         free(l->seen);
         l->seen = cs_xmemdupz(spec.p, spec.len);
-        l->seen_ms = mono(l);
         l->seen_lease_ms = lease_ms > l->o.lease_ms ? lease_ms : l->o.lease_ms;
     }
+    l->looked_ms = l->sent_ms;
     /* The answer is at least as new as the sending; it may have lain about for any time since. */
     return l->sent_ms >= l->seen_ms + l->seen_lease_ms;
 }

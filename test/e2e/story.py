@@ -138,6 +138,7 @@ class Story:
         """Applies the manifests and waits; the CloneSet `early` is there before the controller."""
         self.baseline["before"] = time_of_others(self.api, "a")
         self.kubectl("apply", "-f", "manifests/crd.yaml")
+        product.wait_established(self.api)
         self.kubectl("wait", "--for=condition=Established", "crd/clonesets.apps.kruise.io", "--timeout=20s")
         self.apply(cloneset("early", 2, claims=False))
         self.proves("the CRD is a file of its own: CloneSets may be there before anything that serves them")

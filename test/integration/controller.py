@@ -10,7 +10,7 @@ import time
 import bed as beds
 import kube
 from harness import Failure, check, check_equal, holds, wait_until
-from kube import instance_id, uids
+from kube import instance_id, no_orphans, uids
 from manifest import changed, cloneset
 
 TESTS = []
@@ -64,15 +64,6 @@ def of_pods(counts):
     """Requests for Pods, and for claims; the set's own status and revisions do not grow with the Pods."""
     pods = sum(number for key, number in counts.items() if " pods" in key)
     return pods, sum(number for key, number in counts.items() if "persistentvolumeclaims" in key)
-
-
-def no_orphans(which, spare=0):
-    """Every Pod has its claim, and all but `spare` claims their Pod; nothing is there twice."""
-    pods = sorted(instance_id(pod) for pod in which.pods(terminating=True))
-    claims = sorted(instance_id(claim) for claim in which.claims(terminating=True))
-    check(claims == pods or (spare and set(pods) <= set(claims) and len(claims) <= len(pods) + spare),
-          f"ids of claims {claims}, of Pods {pods}")
-    return True
 
 
 @test

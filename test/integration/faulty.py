@@ -2,17 +2,15 @@
 """What happens when the API server or the network does not do as it should: through a proxy that plays tricks, by killing
 the API server, and by killing the controller at bad moments."""
 
-import json
 import random
 import signal
 import time
-import urllib.request
 
 import bed as beds
 import kube
-from controller import Running, no_orphans, set_image, start
+from controller import Running, set_image, start
 from harness import check, check_equal, wait_until
-from kube import uids
+from kube import no_orphans, uids
 from manifest import cloneset
 
 TESTS = []
@@ -170,20 +168,12 @@ def the_api_server_goes_and_comes_back(bed):
         wait_until("the rollout has begun", lambda: web.status().get("updatedReplicas", 0) >= 2, 20, 0.05)
         bed.api_server_away(3)
         begin = time.monotonic()
-        wait_until("it settles", lambda: quiet(lambda: web.settled(20, "nginx:1.25")), 90)
+        wait_until("it settles", lambda: kube.reachable(lambda: web.settled(20, "nginx:1.25")), 90)
         check(time.monotonic() - begin < 60, f"it took {time.monotonic() - begin:.0f} s")
         check_equal(uids(web.pods()), pods, "Pods (UIDs)")
         check_equal(uids(web.claims()), claims, "claims (UIDs)")
         check(program.alive(), "it ended")
         bed.wait_registered()
-
-
-def quiet(condition):
-    """False while the API server is away."""
-    try:
-        return condition()
-    except (OSError, kube.ApiError):
-        return False
 
 
 @test
@@ -200,10 +190,10 @@ def compaction_while_it_could_not_watch(bed):
         bed.api.delete(f"{web.pods_path}/{names[0]}")
         for number in range(30):
             bed.api.merge(web.path, {"metadata": {"annotations": {"n": str(number)}}})
-        compact(bed)
+        bed.compact()
         # Its cache of versions begins anew as well.
         bed.api_server_away(0)
-        wait_until("the API server is back", lambda: quiet(lambda: bed.api.find(web.path)), 60)
+        wait_until("the API server is back", lambda: kube.reachable(lambda: bed.api.find(web.path)), 60)
         bed.api.merge(web.path, {"spec": {"replicas": 5}})
         with proxy.lock:
             proxy.rules.remove(away)
@@ -211,22 +201,6 @@ def compaction_while_it_could_not_watch(bed):
         check(set(names) <= set(uids(web.pods())), "the deleted Pod did not come back under its name")
         no_orphans(web)
         check(program.alive(), "it ended")
-
-
-def compact(bed):
-    port = None
-    with open(f"{bed.cluster.dir}/state.env", encoding="utf-8") as file:
-        for row in file:
-            if row.startswith("ETCD_PORT="):
-                port = int(row.split("=")[1])
-
-    def post(path, body):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read())
-
-    revision = post("/v3/kv/range", {"key": "AA==", "limit": 1})["header"]["revision"]
-    post("/v3/kv/compaction", {"revision": revision, "physical": True})
 
 
 @test

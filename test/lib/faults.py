@@ -26,14 +26,14 @@ class Rule:
     status: answer that instead of forwarding (retry_after: seconds for the header).
     lost: "before" or "after": break the connection before, or after, the server has done it.
     delay: seconds to wait before forwarding. watch_status: a watch gets this as its first event.
-    cut: bytes after which an answer is broken off. times: for how many requests (None: for all).
+    cut: bytes after which an answer is broken off. cut_watch: the same of a watch. times: for how many requests (None: for all).
     """
 
     def __init__(self, pattern, times=None, every=1, status=None, retry_after=None, lost=None, delay=0.0, cut=None,
-                 watch_status=None):
+                 watch_status=None, cut_watch=None):
         self.pattern, self.times, self.every = re.compile(pattern), times, every
         self.status, self.retry_after, self.lost, self.delay = status, retry_after, lost, delay
-        self.cut, self.watch_status = cut, watch_status
+        self.cut, self.watch_status, self.cut_watch = cut, watch_status, cut_watch
         self.seen = self.struck = 0
         self.at = []  # monotonic time of each request that it struck
 
@@ -60,6 +60,9 @@ class FaultProxy:
         self.rules, self.lock = [], threading.Lock()
         self.requests = []  # (monotonic time, "METHOD path", status)
         self.sockets = set()
+        self.watches_flow, self.calls_flow = threading.Event(), threading.Event()
+        self.held = {"watch": 0, "call": 0}  # what a freeze has held up
+        self.thaw()
         outer = self
 
         class Handler(_Handler):
@@ -90,6 +93,24 @@ class FaultProxy:
                     return rule
         return None
 
+    def freeze(self, calls=False):
+        """Nothing that a watch brings arrives any more, no connection ends; with calls, no other request either. They go on
+        their way after thaw(), however late."""
+        self.watches_flow.clear()
+        if calls:
+            self.calls_flow.clear()
+
+    def thaw(self):
+        self.watches_flow.set()
+        self.calls_flow.set()
+
+    def pass_by(self, kind):
+        flow = self.watches_flow if kind == "watch" else self.calls_flow
+        if not flow.is_set():
+            with self.lock:
+                self.held[kind] += 1
+            flow.wait()
+
     def break_all(self):
         """Every connection that is open breaks, watches too."""
         with self.lock:
@@ -100,6 +121,7 @@ class FaultProxy:
                     pass
 
     def stop(self):
+        self.thaw()
         self.httpd.shutdown()
         self.break_all()
         self.httpd.server_close()
@@ -159,6 +181,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self.answer_status(rule.status, rule.retry_after)
         if rule and rule.watch_status:
             return self.answer_watch(rule.watch_status)
+        if "watch=" not in self.path:
+            self.proxy.pass_by("call")
         conn = http.client.HTTPSConnection(*self.proxy.target, context=self.proxy.ssl, timeout=600)
         try:
             headers = {key: value for key, value in self.headers.items()
@@ -166,7 +190,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             conn.request(self.command, self.path, body, headers)
             answer = conn.getresponse()
             if "watch=" in self.path:
-                self.stream(answer)
+                self.stream(answer, rule.cut_watch if rule else None)
             else:
                 self.whole(answer, rule)
             return answer.status
@@ -188,7 +212,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise Broken
         self.wfile.write(data)
 
-    def stream(self, answer):
+    def stream(self, answer, left=None):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
@@ -198,8 +222,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             data = answer.read1(65536)
             if not data:
                 break
+            self.proxy.pass_by("watch")
+            if left is not None:
+                data, left = data[:left], left - len(data)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
+            if left is not None and left <= 0:
+                raise Broken
         self.wfile.write(b"0\r\n\r\n")
 
     @staticmethod

@@ -306,10 +306,12 @@ def _decode(text):
 
 
 class Event:
-    """One watch event. at: monotonic seconds of its arrival."""
+    """One watch event. at: monotonic seconds of its arrival. version: where it belongs among the events of all watches.
+    gap: it was found by listing, so that states before it may have been missed."""
 
-    def __init__(self, kind, obj, at):
-        self.kind, self.obj, self.at = kind, obj, at
+    def __init__(self, kind, obj, at, version=None, gap=False):
+        self.kind, self.obj, self.at, self.gap = kind, obj, at, gap
+        self.version = int(version or obj["metadata"]["resourceVersion"])
 
     @property
     def name(self):
@@ -339,10 +341,10 @@ class Watch(threading.Thread):
                 known[event.obj["metadata"]["uid"]] = event
             for item in listed["items"]:
                 seen = known.pop(item["metadata"]["uid"], None)
-                self.events.append(Event("MODIFIED" if seen else "ADDED", item, time.monotonic()))
+                self.events.append(Event("MODIFIED" if seen else "ADDED", item, time.monotonic(), gap=True))
             for event in known.values():
                 if event.kind != "DELETED":
-                    self.events.append(Event("DELETED", event.obj, time.monotonic()))
+                    self.events.append(Event("DELETED", event.obj, time.monotonic(), self.version, gap=True))
 
     def run(self):
         while not self.stopping:
@@ -504,6 +506,23 @@ class Set:
     def events(self):
         found = self.api.items(f"/api/v1/namespaces/{self.namespace}/events")
         return [event for event in found if event["involvedObject"].get("name") == self.name]
+
+
+def no_orphans(which, spare=0):
+    """Every Pod has its claim, and all but `spare` claims their Pod; nothing is there twice."""
+    pods = sorted(instance_id(pod) for pod in which.pods(terminating=True))
+    claims = sorted(instance_id(claim) for claim in which.claims(terminating=True))
+    check(claims == pods or (spare and set(pods) <= set(claims) and len(claims) <= len(pods) + spare),
+          f"ids of claims {claims}, of Pods {pods}")
+    return True
+
+
+def reachable(condition):
+    """condition(); False while the API server is away."""
+    try:
+        return condition()
+    except (OSError, http.client.HTTPException, ApiError):
+        return False
 
 
 def fetch(url, timeout=5):

@@ -60,8 +60,10 @@ class Program:
         self.process = None
         self.killed = False
 
-    def start(self):
-        with open(self.log_path, "ab") as log:
+    def start(self, log=None):
+        """log: a file that takes what it says, instead of its own one."""
+        with open(self.log_path, "ab") as own:
+            log = log or own
             self.process = subprocess.Popen(self.command, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 

@@ -58,6 +58,13 @@ def apply(kubectl):
     return kubectl("apply", "-f", "manifests/crd.yaml", "-f", "manifests/install.yaml")
 
 
+def wait_established(api):
+    """The CRD is served. kubectl wait fails when it comes before the first condition does."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clonesets.apps.kruise.io"
+    wait_until("the CRD is established", lambda: any(found["type"] == "Established" and found["status"] == "True"
+                                                     for found in api.get(path).get("status", {}).get("conditions") or []), 20)
+
+
 def stored(kubectl):
     """What the server has of the manifests' objects, without what controllers report."""
     text = kubectl("get", "-f", "manifests/crd.yaml", "-f", "manifests/install.yaml", "-o", "json", quiet=True).out

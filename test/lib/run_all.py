@@ -27,6 +27,7 @@ STEPS = [
     ("the webhook under fire", ["test-fire"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
+    ("chaos", ["test-chaos"]),
     ("end to end", ["test-e2e"]),
 ]
 LINE = re.compile(r"^\S.*: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")

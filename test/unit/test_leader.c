@@ -88,6 +88,40 @@ static void a_dead_holder_is_followed_after_its_lease_whatever_the_clocks_say(vo
     (void)state;
 }
 
+/* At whatever moment between two renewals and two looks of the standby. */
+static void a_standby_leads_at_most_one_lease_after_the_leader_was_killed(void **state)
+{
+    for (int64_t moment = 0; moment < 2400; moment += 50) {
+        void *inner;
+        lw_setup(&inner);
+        struct lease_world *w = inner;
+
+        lw_a_leads(w);
+        lw_run(w, 6000 + moment);
+        cs_leader_free(cs_take(w->a.leader));
+        lw_run(w, 15000);
+        assert_true(cs_leader_may_write(w->b.leader));
+        lw_teardown(&inner);
+    }
+    (void)state;
+}
+
+static void a_standby_that_could_not_look_counts_from_two_seconds_before_it_saw_the_renewal(void **state)
+{
+    struct lease_world *w = *state;
+
+    lw_somebody_holds(w, "host-z_9", RT_WALL, 15);
+    cs_leader_start(w->a.leader);
+    lw_run(w, 1);
+    lw_run_cut_off(w, 14000);
+    lw_somebody_holds(w, "host-z_9", RT_WALL + 1, 15);
+    lw_run_cut_off(w, 6100); /* the last request is answered by now, and the next one finds the renewal */
+    lw_run(w, 10000);
+    assert_false(cs_leader_is(w->a.leader));
+    lw_run(w, 5000);
+    assert_true(cs_leader_is(w->a.leader));
+}
+
 static void a_holder_is_given_the_time_that_its_record_names(void **state)
 {
     struct lease_world *w = *state;
@@ -127,7 +161,7 @@ static void a_released_lease_is_taken_at_the_next_look(void **state)
     assert_int_equal(w->a.released, 1);
     lw_assert_holder(w, "");
     assert_int_equal(w->a.stopped, 0);
-    lw_run(w, 2400);
+    lw_run(w, 1200);
     assert_true(cs_leader_may_write(w->b.leader));
     lw_assert_holder(w, "host-b_2");
     assert_string_equal(cs_jtree_number(lw_spec(w, "leaseTransitions")), "1");
@@ -512,6 +546,8 @@ int main(void)
         T(a_leader_renews_every_two_seconds_with_one_request),
         T(a_live_holder_is_left_alone),
         cmocka_unit_test(a_dead_holder_is_followed_after_its_lease_whatever_the_clocks_say),
+        cmocka_unit_test(a_standby_leads_at_most_one_lease_after_the_leader_was_killed),
+        T(a_standby_that_could_not_look_counts_from_two_seconds_before_it_saw_the_renewal),
         T(a_holder_is_given_the_time_that_its_record_names),
         T(a_change_of_metadata_is_no_sign_of_life),
         T(a_released_lease_is_taken_at_the_next_look),

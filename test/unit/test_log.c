@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log lines: the two formats, and that no value can break out of its line.
+ * Log lines: the two formats, that no value can break out of its line, and that nothing waits for a reader.
  */
 #include "common/base/log.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -186,6 +189,74 @@ static void test_an_entry_of_too_many_values_still_tells_its_message(void **stat
     assert_string_equal(line, "2026-11-24T00:12:13.123Z ERROR m entryTooLarge=true\n");
 }
 
+/* A pipe that holds four entries of a page each, its writing end as a stream without a buffer, as stderr is. */
+static FILE *small_pipe(int *ret_reader)
+{
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 16384), 16384);
+    FILE *f = fdopen(fds[1], "w");
+    assert_non_null(f);
+    assert_int_equal(setvbuf(f, NULL, _IONBF, 0), 0);
+    *ret_reader = fds[0];
+    return f;
+}
+
+/* A reader that stands still must not stop the program (here SIGALRM would end it), and is told later what it missed. */
+static void test_a_full_pipe_does_not_block(void **state)
+{
+    (void)state;
+    int reader;
+    FILE *f = small_pipe(&reader);
+    uint64_t dropped = 0;
+    struct cs_log log = {.out = f, .clock = &fixed_clock, .max = CS_LOG_INFO, .dropped = &dropped};
+    cs_autofree char *huge = malloc(4001);
+    char got[20000] = "";
+
+    assert_non_null(huge);
+    memset(huge, 'x', 4000);
+    huge[4000] = '\0';
+    alarm(20);
+    for (int i = 0; i < 100; i++)
+        cs_log_info(&log, huge);
+    assert_int_equal(dropped, 96);
+    assert_int_equal(read(reader, got, sizeof(got)), 4 * (4000 + 31)); /* the first ones, whole */
+    cs_log_info(&log, "again");
+    cs_log_info(&log, "and again");
+    alarm(0);
+    assert_int_equal(dropped, 0);
+    ssize_t n = read(reader, got, sizeof(got) - 1);
+    assert_true(n > 0);
+    got[n] = '\0';
+    assert_string_equal(got, "2026-11-24T00:12:13.123Z WARN log entries were dropped: nobody took them count=96\n"
+                             "2026-11-24T00:12:13.123Z INFO again\n"
+                             "2026-11-24T00:12:13.123Z INFO and again\n");
+    assert_int_equal(fclose(f), 0);
+    close(reader);
+}
+
+static void test_a_closed_pipe_and_a_full_disk_are_survived(void **state)
+{
+    (void)state;
+    int reader;
+    FILE *f = small_pipe(&reader);
+    uint64_t dropped = 0;
+    struct cs_log log = {.out = f, .clock = &fixed_clock, .max = CS_LOG_INFO, .dropped = &dropped};
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* as the programs do */
+
+    close(reader);
+    cs_log_info(&log, "m");
+    assert_int_equal(dropped, 1);
+    assert_int_equal(fclose(f), 0);
+    log.out = fopen("/dev/full", "w");
+    assert_non_null(log.out);
+    cs_log_info(&log, "m");
+    assert_int_equal(dropped, 2);
+    assert_int_equal(fclose(log.out), 0);
+    (void)signal(SIGPIPE, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +269,8 @@ int main(void)
         cmocka_unit_test(test_macros_do_not_evaluate_what_is_dropped),
         cmocka_unit_test(test_huge_values_are_cut),
         cmocka_unit_test(test_an_entry_of_too_many_values_still_tells_its_message),
+        cmocka_unit_test(test_a_full_pipe_does_not_block),
+        cmocka_unit_test(test_a_closed_pipe_and_a_full_disk_are_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

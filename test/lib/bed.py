@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 import yaml
 
@@ -46,7 +47,7 @@ class Bed:
     def install(self):
         """Everything of the manifests but what needs a node."""
         self.kubectl("apply", "-f", "manifests/crd.yaml")
-        self.kubectl("wait", "--for=condition=Established", "crd/clonesets.apps.kruise.io", "--timeout=20s")
+        product.wait_established(self.api)
         with open("manifests/install.yaml", encoding="utf-8") as file:
             self.apply_objects(file.read())
         for program in product.PROGRAMS:
@@ -76,16 +77,16 @@ class Bed:
         return kubeconfig(os.path.join(self.logs, name), server or self.api.server, self.tokens[program],
                           None if server else self.ca_file)
 
-    def controller(self, *flags, server=None):
+    def controller(self, *flags, server=None, env=None):
         config = self.config_for("cloneset-controller", server)
-        return self._new("cloneset-controller", f"--kubeconfig={config}", "-v=2", *flags)
+        return self._new("cloneset-controller", f"--kubeconfig={config}", "-v=2", *flags, env=env)
 
-    def start_webhook(self, *flags, port=None):
+    def start_webhook(self, *flags, port=None, env=None):
         port = port or free_port()
         config = self.config_for("cloneset-webhook")
         url = f"https://127.0.0.1:{port}"
         program = self._new("cloneset-webhook", f"--kubeconfig={config}", f"--webhook-bind-address=127.0.0.1:{port}",
-                            f"--webhook-url={url}", "--shutdown-delay=0s", "--shutdown-timeout=5s", *flags)
+                            f"--webhook-url={url}", "--shutdown-delay=0s", "--shutdown-timeout=5s", *flags, env=env)
         program.https_port = port
         return program
 
@@ -121,8 +122,8 @@ class Bed:
         status, text = self.answer_to_nonsense()
         return (status == 201) == wanted and (wanted or "denied the request" in text)
 
-    def _new(self, name, *flags):
-        program = Program(self.folder, self.logs, name, *flags)
+    def _new(self, name, *flags, env=None):
+        program = Program(self.folder, self.logs, name, *flags, env=env)
         self.programs.append(program)
         return program
 
@@ -162,12 +163,29 @@ class Bed:
         return kube.Set(self.api, manifest["metadata"]["name"], namespace)
 
     def api_server_away(self, seconds):
+        self.away("apiserver", seconds)
+
+    def away(self, component, seconds, meanwhile=lambda: None):
         """Killed, and started again after so long."""
         begin = timestamp()
-        self.cluster.component("kill", "apiserver")
+        self.cluster.component("kill", component)
+        meanwhile()
         time.sleep(seconds)
-        self.cluster.component("start", "apiserver")
+        self.cluster.component("start", component)
         self.outages.append((begin, timestamp()))
+
+    def compact(self):
+        """etcd forgets all versions but the present one."""
+        with open(f"{self.cluster.dir}/state.env", encoding="utf-8") as file:
+            port = re.search(r"^ETCD_PORT=(\d+)", file.read(), re.M)[1]
+
+        def post(path, body):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode())
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read())
+
+        revision = post("/v3/kv/range", {"key": "AA==", "limit": 1})["header"]["revision"]
+        post("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def forbidden_requests(self, program):
         """Requests of this program's account that RBAC refused, from the audit log. A server that has just started does
@@ -199,6 +217,11 @@ class Bed:
 
 def timestamp():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text):
+    """Seconds since 1970 of what the API writes."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def _documents(text):
