@@ -79,10 +79,16 @@ void sim_net_cut(struct sim *s, bool compact);
 void sim_net_freeze(struct sim *s);
 void sim_net_done(struct sim *s);
 
-/* sim_actors.c */
+/* sim_kubelet.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);
 void sim_claim_created(struct sim *s, struct sim_obj *claim);
+void sim_container_crashes(struct sim *s, struct cs_jtree *pod);
+bool sim_image_works(const char *image);
+
+/* sim_gc.c */
 void sim_gc_soon(struct sim *s);
+
+/* sim_user.c */
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_act(struct sim *s); /* one thing */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */

@@ -1,231 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everybody else in the cluster: scheduler and kubelet (one step at a time, each a commit), the garbage collector, and a user
- * who does whatever the scenario allows.
+ * The user, who does whatever the scenario allows, one thing at a time.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "test/sim/sim.h"
-
-/* ---- kubelet and scheduler ---- */
-
-static bool spec_image_works(const char *image)
-{
-    return strstr(image, "bad") == NULL;
-}
-
-static struct cs_jtree *status_of(const struct cs_jtree *pod, const char *container)
-{
-    struct cs_jtree *list = sim_get(pod, "status/containerStatuses");
-
-    for (struct cs_jtree *c = cs_jtree_is(list, CS_J_ARRAY) ? cs_jtree_first(list) : NULL; c; c = cs_jtree_next(c))
-        if (cs_streq(sim_str(c, "name"), container))
-            return c;
-    return NULL;
-}
-
-/* Two tags share one image (D11). */
-static char *image_id(const char *image)
-{
-    const char *tag = strrchr(image, ':');
-
-    return cs_xasprintf("docker.io/app@sha256:%ld", tag ? strtol(tag + 1, NULL, 10) / 2 : 0L);
-}
-
-static void start_container(struct sim *s, struct cs_jtree *pod, const char *name, const char *image)
-{
-    struct cs_jtree *list = sim_get(pod, "status/containerStatuses");
-    struct cs_jtree *st = status_of(pod, name);
-    cs_autofree char *id = image_id(image);
-    cs_autofree char *cid = cs_xasprintf("containerd://%llu", (unsigned long long)++s->containers);
-    int64_t restarts = st ? sim_int(st, "restartCount", 0) + 1 : 0;
-    char ts[CS_RFC3339_SIZE];
-
-    if (!list)
-        list = cs_jtree_set(sim_need(pod, "status"), "containerStatuses", cs_jtree_new_arr());
-    if (!st)
-        st = cs_jtree_append(list, cs_jtree_new_obj());
-    cs_jtree_set(st, "name", cs_jtree_new_str(name));
-    cs_jtree_set(st, "image", cs_jtree_new_str(image));
-    cs_jtree_set(st, "restartCount", cs_jtree_new_i64(restarts));
-    cs_jtree_del(st, "state");
-    if (spec_image_works(image)) {
-        cs_jtree_set(st, "imageID", cs_jtree_new_str(id));
-        cs_jtree_set(st, "containerID", cs_jtree_new_str(cid));
-        cs_jtree_set(sim_need(st, "state/running"), "startedAt", cs_jtree_new_str(sim_time(s, ts)));
-    } else {
-        cs_jtree_set(sim_need(st, "state/waiting"), "reason", cs_jtree_new_str("ImagePullBackOff"));
-    }
-    cs_jtree_set(st, "ready", cs_jtree_new_bool(false));
-}
-
-/* One thing that a container needs; false: nothing. */
-static bool container_step(struct sim *s, struct cs_jtree *pod, const struct cs_jtree *c)
-{
-    const char *name = sim_str(c, "name");
-    const char *image = sim_str(c, "image");
-    struct cs_jtree *st = status_of(pod, name);
-    bool resized;
-
-    if (!st || !cs_streq(sim_str(st, "image"), image)) {
-        start_container(s, pod, name, image);
-        (void)sim_resize_report(pod, status_of(pod, name), &resized);
-        return true;
-    }
-    if (sim_resize_report(pod, st, &resized)) {
-        start_container(s, pod, name, image);
-        return true;
-    }
-    if (resized)
-        return true;
-    if (cs_jtree_is(cs_jtree_get(st, "ready"), CS_J_TRUE) || !spec_image_works(image))
-        return false;
-    cs_jtree_set(st, "ready", cs_jtree_new_bool(true));
-    return true;
-}
-
-static bool conditions_step(struct sim *s, struct cs_jtree *t)
-{
-    bool containers = true;
-    bool ready;
-    bool changed;
-    char ts[CS_RFC3339_SIZE];
-
-    for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c)) {
-        const struct cs_jtree *st = status_of(t, sim_str(c, "name"));
-
-        containers = containers && st && cs_jtree_is(cs_jtree_get(st, "ready"), CS_J_TRUE);
-    }
-    ready = containers;
-    for (struct cs_jtree *g = cs_jtree_first(sim_get(t, "spec/readinessGates")); g; g = cs_jtree_next(g))
-        ready = ready && cs_streq(sim_condition(t, sim_str(g, "conditionType")), "True");
-    changed = sim_set_condition(t, "ContainersReady", containers, sim_time(s, ts));
-    return sim_set_condition(t, "Ready", ready, ts) || changed;
-}
-
-static bool run_pod(struct sim *s, struct cs_jtree *t)
-{
-    bool changed = false;
-    char node[16];
-    char ts[CS_RFC3339_SIZE];
-
-    if (!sim_str(t, "spec/nodeName")) {
-        (void)snprintf(node, sizeof(node), "node-%d", (int)sim_below(s, 3));
-        cs_jtree_set(sim_need(t, "spec"), "nodeName", cs_jtree_new_str(node));
-        return sim_set_condition(t, "PodScheduled", true, sim_time(s, ts)) || true;
-    }
-    for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c))
-        changed = container_step(s, t, c) || changed;
-    if (!cs_streq(sim_str(t, "status/phase"), "Running")) {
-        cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Running"));
-        changed = true;
-    }
-    return conditions_step(s, t) || changed;
-}
-
-static void kubelet(struct sim *s, uint64_t serial)
-{
-    struct sim_obj *o = sim_by_serial(s, serial);
-    cs_autojtree *t = NULL;
-    const char *phase;
-
-    if (!o)
-        return;
-    o->sync_planned = false;
-    phase = sim_str(o->t, "status/phase");
-    if (sim_str(o->t, "metadata/deletionTimestamp")) {
-        if (sim_chance(s, 600)) { /* it takes its time to stop */
-            o->sync_planned = true;
-            sim_later(s, sim_between(s, 100, 4000), kubelet, serial);
-            return;
-        }
-        if (!sim_get(o->t, "metadata/finalizers")) /* who takes the last one away brings us here again */
-            sim_remove(s, SIM_KUBELET, o);
-        return;
-    }
-    if (cs_streq(phase, "Failed") || cs_streq(phase, "Succeeded"))
-        return;
-    t = cs_jtree_dup(o->t);
-    if (run_pod(s, t))
-        (void)sim_commit(s, SIM_KUBELET, o, cs_take(t));
-}
-
-void sim_pod_changed(struct sim *s, struct sim_obj *pod)
-{
-    sim_hooks_pod_changed(s, pod);
-    if (pod->sync_planned)
-        return;
-    pod->sync_planned = true;
-    sim_later(s, sim_between(s, 20, sim_chance(s, 100) ? 6000 : 900), kubelet, pod->serial);
-}
-
-/* ---- garbage collection ---- */
-
-static bool orphaned(struct sim *s, const struct sim_obj *o)
-{
-    const struct cs_jtree *owners = sim_get(o->t, "metadata/ownerReferences");
-    size_t n = cs_jtree_is(owners, CS_J_ARRAY) ? cs_jtree_count(owners) : 0;
-
-    for (size_t i = 0; i < n; i++)
-        if (sim_by_uid(s, sim_str(cs_jtree_index(owners, i), "uid")))
-            return false;
-    return n > 0;
-}
-
-static bool mounted(struct sim *s, const char *claim)
-{
-    for (struct sim_obj *o = s->objs; o; o = o->next) {
-        if (o->kind != CS_K_POD)
-            continue;
-        for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v))
-            if (cs_streq(sim_str(v, "persistentVolumeClaim/claimName"), claim))
-                return true;
-    }
-    return false;
-}
-
-static bool collect_one(struct sim *s)
-{
-    for (struct sim_obj *o = s->objs; o; o = o->next) {
-        bool going = sim_str(o->t, "metadata/deletionTimestamp") != NULL;
-
-        if (!going && orphaned(s, o)) {
-            sim_delete(s, SIM_GC, o);
-            return true;
-        }
-        if (going && o->kind == CS_K_CLAIM && !mounted(s, o->name)) {
-            struct cs_jtree *t = cs_jtree_dup(o->t);
-
-            cs_jtree_del(sim_need(t, "metadata"), "finalizers");
-            (void)sim_commit(s, SIM_GC, o, t);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void collect(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    s->gc_planned = false;
-    while (collect_one(s)) {
-    }
-    s->gc_planned = false;
-}
-
-void sim_gc_soon(struct sim *s)
-{
-    if (s->gc_planned)
-        return;
-    s->gc_planned = true;
-    sim_later(s, sim_between(s, 20, 3000), collect, 0);
-}
-
-/* ---- the user ---- */
 
 static char *new_image(struct sim *s, bool may_be_bad)
 {
@@ -329,20 +108,10 @@ static void edit_scale(struct sim *s, struct cs_jtree *set)
             cs_jtree_new_i64(sim_int(set, "spec/replicas", 1) > 0 ? sim_int(set, "spec/replicas", 1) - 1 : 0));
 }
 
-static void restart_container(struct sim *s, struct cs_jtree *pod, const struct cs_jtree *st)
-{
-    cs_autofree char *name = cs_xstrdup(sim_str(st, "name"));
-    cs_autofree char *image = cs_xstrdup(sim_str(st, "image"));
-
-    start_container(s, pod, name, image);
-    (void)conditions_step(s, pod);
-}
-
 static void hurt_pod(struct sim *s)
 {
     struct sim_obj *o = any_pod(s);
     cs_autojtree *t = o ? cs_jtree_dup(o->t) : NULL;
-    struct cs_jtree *st;
 
     if (!o)
         return;
@@ -356,10 +125,7 @@ static void hurt_pod(struct sim *s)
         cs_jtree_set(sim_need(t, "status"), "reason", cs_jtree_new_str("Evicted"));
         break;
     default: /* its container crashes */
-        st = sim_get(t, "status/containerStatuses");
-        if (!cs_jtree_is(st, CS_J_ARRAY) || cs_jtree_count(st) == 0)
-            return;
-        restart_container(s, t, cs_jtree_first(st));
+        sim_container_crashes(s, t);
         break;
     }
     (void)sim_commit(s, SIM_USER, o, cs_take(t));
@@ -506,23 +272,6 @@ static const char first_claims[] =
     "[{\"metadata\":{\"name\":\"data\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":"
     "{\"storage\":\"1Gi\"}}}}]";
 
-static void bind_claim(struct sim *s, uint64_t serial)
-{
-    struct sim_obj *o = sim_by_serial(s, serial);
-    struct cs_jtree *t = o ? cs_jtree_dup(o->t) : NULL;
-
-    if (!o)
-        return;
-    cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Bound"));
-    (void)sim_commit(s, SIM_KUBELET, o, t);
-}
-
-void sim_claim_created(struct sim *s, struct sim_obj *claim)
-{
-    if (s->sc->minds_claims)
-        sim_later(s, sim_between(s, 20, 3000), bind_claim, claim->serial);
-}
-
 void sim_user_begin(struct sim *s)
 {
     struct cs_jtree *t;
@@ -566,7 +315,7 @@ void sim_user_settle(struct sim *s)
     for (size_t i = 0; i < 2; i++) {
         cs_autofree char *image = new_image(s, false);
 
-        if (!spec_image_works(sim_str(container(t, i), "image")))
+        if (!sim_image_works(sim_str(container(t, i), "image")))
             cs_jtree_set(container(t, i), "image", cs_jtree_new_str(image));
     }
     (void)sim_commit(s, SIM_USER, set, t);
