@@ -12,8 +12,10 @@
 #define SIM_NS "ns"
 #define SIM_SET "web"
 #define SIM_WALL_ZERO_MS 1750000000000LL
+#define SIM_CLAIM_FINALIZER "kubernetes.io/pvc-protection"
 
 enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
+enum sim_propagation { SIM_BACKGROUND, SIM_FOREGROUND, SIM_ORPHAN, SIM_PROPAGATIONS };
 
 /* What a seed plays; the name is what the test's line says. */
 struct sim_scenario {
@@ -29,6 +31,15 @@ struct sim_scenario {
     bool
         resizes; /* containers have resources, which the user edits and the controller changes in place; short hashes */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
+    bool sick; /* Pods are slow, crash again and again, never become ready, finish, are rejected; reports come late */
+    bool unscheduled; /* the scheduler finds no room for a while, or until the user changes something */
+    bool nodes_die; /* … and come back or are deleted */
+    bool
+        edits; /* the user edits any field, goes back to older templates, and leaves pauses and partitions in the end */
+    bool meddles; /* labels, finalizers, claims, objects of somebody else under names of ours */
+    bool remakes; /* the set is deleted and made again */
+    bool refuses; /* quota and webhooks of others refuse writes for a while */
+    bool ends_stuck; /* in the end something stays in the way, and status has to say so */
 };
 
 /* main.c */
@@ -65,6 +76,7 @@ struct sim_obj *sim_by_uid(struct sim *s, const char *uid);
 struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, struct cs_jtree *t); /* takes t */
 bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_jtree *t); /* takes t */
 void sim_delete(struct sim *s, enum sim_actor who, struct sim_obj *o); /* gracefully; o may be gone after it */
+void sim_delete_now(struct sim *s, enum sim_actor who, struct sim_obj *o); /* by force */
 void sim_remove(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
 void sim_api_error(struct sim_answer *ret, int status, const char *reason, const char *message);
@@ -82,14 +94,24 @@ void sim_net_done(struct sim *s);
 /* sim_kubelet.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);
 void sim_claim_created(struct sim *s, struct sim_obj *claim);
+void sim_kubelet(struct sim *s, uint64_t serial);
+bool sim_node_alive(const struct sim *s, const char *name);
 void sim_container_crashes(struct sim *s, struct cs_jtree *pod);
+void sim_pod_finishes(struct cs_jtree *pod, bool well);
 bool sim_image_works(const char *image);
+
+/* sim_nodes.c */
+void sim_node_create(struct sim *s, uint64_t i);
+void sim_node_dies(struct sim *s);
+void sim_nodes_settle(struct sim *s);
 
 /* sim_gc.c */
 void sim_gc_soon(struct sim *s);
+void sim_delete_set(struct sim *s, enum sim_propagation how);
 
 /* sim_user.c */
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
+void sim_user_make_set(struct sim *s);
 void sim_user_act(struct sim *s); /* one thing */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
 
@@ -108,18 +130,64 @@ struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *
 bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
 struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
+/* sim_edits.c */
+void sim_edits_any(struct sim *s, struct cs_jtree *set);
+void sim_edits_remember(struct sim *s, const struct cs_jtree *set);
+void sim_edits_settle(struct sim *s, struct cs_jtree *set);
+void sim_edits_done(struct sim *s);
+
+/* sim_meddler.c */
+void sim_meddle(struct sim *s);
+void sim_meddle_settle(struct sim *s);
+void sim_remake(struct sim *s);
+void sim_refuse(struct sim *s);
+const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k);
+
+/* sim_facts.c */
+bool sim_pod_finished(const struct cs_jtree *pod);
+bool sim_pod_active(const struct cs_jtree *pod);
+struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
+const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
+bool sim_mounts(const struct cs_jtree *pod, const char *claim);
+const char *sim_controller_of(const struct cs_jtree *obj);
+bool sim_was_ours(const struct sim *s, const struct cs_jtree *obj);
+bool sim_is_ours(const struct sim_obj *set, const struct cs_jtree *pod);
+int64_t sim_active_pods(struct sim *s);
+int64_t sim_scaled(const struct cs_jtree *v, int64_t n, bool up, int64_t otherwise);
+int64_t sim_partition(const struct cs_jtree *set);
+int64_t sim_surge(const struct cs_jtree *set);
+int64_t sim_max_unavailable(const struct cs_jtree *set);
+bool sim_ready(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_s);
+bool sim_available(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_s);
+
+/* sim_rules.c */
+void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x);
+void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
+void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
+void sim_rules_set_read(struct sim *s);
+void sim_rules_destructive(struct sim *s, const char *what, const char *name);
+void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod);
+void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
+void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_image(struct sim *s, const struct sim_obj *o);
+void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_touched(struct sim *s, const struct sim_obj *o);
+
 /* sim_check.c */
+int64_t sim_window_begin(const struct sim *s);
+int64_t sim_most_allowed(struct sim *s);
+bool sim_is_late(const struct sim *s); /* what is being done was given up by who sent it */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
 
+/* sim_status.c */
+int64_t sim_old_pods(struct sim *s, const struct sim_obj *set);
+bool sim_status_true(struct sim *s, const struct sim_obj *set, bool reached, char *ret_why, size_t size);
+
 /* sim_converged.c */
 bool sim_converged(struct sim *s, char *ret_why, size_t size);
-bool sim_pod_active(const struct cs_jtree *pod);
-int64_t sim_active_pods(struct sim *s);
-struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
-const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
 
 #endif

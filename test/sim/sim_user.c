@@ -8,7 +8,12 @@
 
 static char *new_image(struct sim *s, bool may_be_bad)
 {
-    return cs_xasprintf(may_be_bad && sim_chance(s, 150) ? "bad:%llu" : "app:%llu", (unsigned long long)++s->edits);
+    static const char *const sick[] = {"dull", "loop", "bad"};
+    const char *name = may_be_bad && sim_chance(s, 150) ? "bad" : "app";
+
+    if (may_be_bad && s->sc->sick && sim_chance(s, 200))
+        name = sick[sim_below(s, CS_ARRAY_LEN(sick))];
+    return cs_xasprintf("%s:%llu", name, (unsigned long long)++s->edits);
 }
 
 static struct cs_jtree *container(struct cs_jtree *set, size_t i)
@@ -121,10 +126,11 @@ static void hurt_pod(struct sim *s)
         sim_delete(s, SIM_USER, o);
         return;
     case 2: /* the node evicts it */
-        cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Failed"));
-        cs_jtree_set(sim_need(t, "status"), "reason", cs_jtree_new_str("Evicted"));
+        sim_pod_finishes(t, s->sc->sick && sim_chance(s, 300));
         break;
     default: /* its container crashes */
+        if (o->report)
+            return; /* the kubelet has something else to say first */
         sim_container_crashes(s, t);
         break;
     }
@@ -190,6 +196,8 @@ static void keep_pod(struct sim *s)
 }
 
 /* What a user does about claims. True: it was an edit of the set. */
+#define STUCK_MS 900000 /* by then nothing moves any more */
+
 static bool mind_claims(struct sim *s, struct cs_jtree *set)
 {
     switch (sim_below(s, 6)) {
@@ -215,20 +223,68 @@ static void take_back(struct sim *s, uint64_t arg)
     struct cs_jtree *t;
 
     (void)arg;
-    if (!s->regret)
+    if (!s->regret || !set)
         return;
     t = cs_jtree_dup(set->t);
     cs_jtree_set(t, "spec", cs_take(s->regret));
     (void)sim_commit(s, SIM_USER, set, t);
 }
 
+static void edit_node_selector(struct sim *s)
+{
+    struct sim_obj *set = sim_the_set(s);
+    struct cs_jtree *t = set ? cs_jtree_dup(set->t) : NULL;
+
+    if (!set)
+        return;
+    if (sim_get(t, "spec/template/spec/nodeSelector"))
+        cs_jtree_del(sim_get(t, "spec/template/spec"), "nodeSelector");
+    else
+        cs_jtree_set(sim_need(t, "spec/template/spec"), "nodeSelector", sim_parse("{\"disk\":\"none\"}"));
+    (void)sim_commit(s, SIM_USER, set, t);
+}
+
+/* What goes wrong besides, by no fault of requests. True: this turn is used up. */
+static bool troubles(struct sim *s)
+{
+    const struct sim_scenario *sc = s->sc;
+
+    if (sc->nodes_die && sim_chance(s, 200)) {
+        sim_node_dies(s);
+    } else if (sc->refuses && sim_chance(s, 200)) {
+        sim_refuse(s);
+    } else if (sc->unscheduled && sim_chance(s, 150)) {
+        s->trouble.full_until_ms = s->now_ms + sim_between(s, 1000, 60000);
+        sim_say(s, "the cluster is full until %lld", (long long)s->trouble.full_until_ms);
+    } else if (sc->unscheduled && sc->recreates && sim_chance(s, 100)) {
+        edit_node_selector(s);
+    } else if (sc->remakes && sim_chance(s, 150)) {
+        sim_remake(s);
+    } else if (sc->meddles && sim_chance(s, 350)) {
+        sim_meddle(s);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void sim_user_act(struct sim *s)
 {
     const struct sim_scenario *sc = s->sc;
     struct sim_obj *set = sim_the_set(s);
-    cs_autojtree *t = cs_jtree_dup(set->t);
-    uint64_t dice = sim_below(s, 100);
+    cs_autojtree *t = NULL;
+    uint64_t dice;
 
+    if (troubles(s) || !set)
+        return;
+    t = cs_jtree_dup(set->t);
+    dice = sim_below(s, 100);
+    if (sc->edits && sim_chance(s, 500)) {
+        sim_edits_remember(s, t);
+        sim_edits_any(s, t);
+        (void)sim_commit(s, SIM_USER, set, cs_take(t));
+        return;
+    }
     if (sc->resizes && sim_chance(s, 400))
         sim_resize_edit(s, t); /* and more besides */
     if (sc->hooks && sim_chance(s, 150)) {
@@ -272,18 +328,10 @@ static const char first_claims[] =
     "[{\"metadata\":{\"name\":\"data\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":"
     "{\"storage\":\"1Gi\"}}}}]";
 
-void sim_user_begin(struct sim *s)
+void sim_user_make_set(struct sim *s)
 {
     struct cs_jtree *t;
 
-    for (int i = 0; i < 3; i++) {
-        cs_autofree char *text =
-            cs_xasprintf("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-%d\"},"
-                         "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
-                i);
-
-        (void)sim_create(s, SIM_USER, CS_K_NODE, sim_parse(text));
-    }
     t = sim_parse(first_set);
     cs_jtree_set(cs_jtree_get(t, "spec"), "replicas", cs_jtree_new_i64(sim_between(s, 1, 6)));
     if (s->sc->claims)
@@ -301,10 +349,37 @@ void sim_user_begin(struct sim *s)
     (void)sim_create(s, SIM_USER, CS_K_SET, t);
 }
 
-void sim_user_settle(struct sim *s)
+void sim_user_begin(struct sim *s)
 {
-    struct sim_obj *set = sim_the_set(s);
-    struct cs_jtree *t = cs_jtree_dup(set->t);
+    for (uint64_t i = 0; i < 3; i++)
+        sim_node_create(s, i);
+    sim_user_make_set(s);
+}
+
+/* Something that the controller cannot mend stays in the way. */
+static void spoil(struct sim *s, struct cs_jtree *set)
+{
+    static const char *const images[] = {"bad:9999", "dull:9999"};
+
+    switch (sim_below(s, 4)) {
+    case 0:
+        cs_jtree_set(sim_need(set, "spec/template/spec"), "nodeSelector", sim_parse("{\"disk\":\"none\"}"));
+        break;
+    case 1: /* admission would refuse it; it came while the webhook was absent */
+        cs_jtree_set(sim_need(set, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
+        cs_jtree_del(sim_need(set, "spec/updateStrategy"), "maxSurge");
+        edit_env(s, set);
+        break;
+    default:
+        cs_jtree_set(container(set, 0), "image", cs_jtree_new_str(images[sim_below(s, CS_ARRAY_LEN(images))]));
+        break;
+    }
+    if (sim_chance(s, 300))
+        cs_jtree_set(cs_jtree_get(set, "spec"), "progressDeadlineSeconds", cs_jtree_new_i64(60));
+}
+
+static void settle_set(struct sim *s, struct cs_jtree *t)
+{
     struct cs_jtree *st = sim_need(t, "spec/updateStrategy");
     const char *type = sim_str(st, "type");
 
@@ -318,5 +393,54 @@ void sim_user_settle(struct sim *s)
         if (!sim_image_works(sim_str(container(t, i), "image")))
             cs_jtree_set(container(t, i), "image", cs_jtree_new_str(image));
     }
+    if (sim_get(t, "spec/template/spec/nodeSelector"))
+        cs_jtree_del(sim_get(t, "spec/template/spec"), "nodeSelector");
+    if (s->sc->edits)
+        sim_edits_settle(s, t);
+    if (s->sc->ends_stuck)
+        spoil(s, t);
+}
+
+/* Something happens, so that the run looks at the set once more. */
+static void look_again(struct sim *s, uint64_t arg)
+{
+    struct sim_obj *node = sim_find(s, CS_K_NODE, "node-0");
+    struct cs_jtree *t = node ? cs_jtree_dup(node->t) : NULL;
+
+    (void)arg;
+    if (!node)
+        return;
+    cs_jtree_set(sim_need(t, "metadata/annotations"), "looked-at", cs_jtree_new_str("yes"));
+    (void)sim_commit(s, SIM_USER, node, t);
+}
+
+static void last_edit(struct sim *s, uint64_t arg)
+{
+    struct sim_obj *set = sim_the_set(s);
+    struct cs_jtree *t;
+
+    if (!set || sim_str(set->t, "metadata/deletionTimestamp")) { /* it is being made again */
+        sim_later(s, 500, last_edit, arg);
+        return;
+    }
+    s->settled = true;
+    t = cs_jtree_dup(set->t);
+    settle_set(s, t);
     (void)sim_commit(s, SIM_USER, set, t);
+    s->judge_from_ms = s->now_ms + STUCK_MS;
+    if (s->sc->ends_stuck)
+        sim_later(s, STUCK_MS, look_again, 0);
+}
+
+void sim_user_settle(struct sim *s)
+{
+    s->trouble.full_until_ms = s->trouble.deny_until_ms = s->trouble.quota_until_ms = s->now_ms;
+    if (s->sc->nodes_die)
+        sim_nodes_settle(s);
+    if (s->sc->meddles)
+        sim_meddle_settle(s);
+    for (struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_POD && s->sc->unscheduled)
+            sim_pod_changed(s, o);
+    last_edit(s, 0);
 }
