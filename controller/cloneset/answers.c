@@ -276,7 +276,10 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
         return;
     block(r, op, e);
     cs_run_eventf(r->c, r, true, "FailedCreate",
-        "a Pod %s exists that is not of this CloneSet: its id is not used, claims of that id are left alone", op->name);
+        "a Pod %s exists that is not of this CloneSet, or lacks its instance id: its id is not used, claims of that id "
+        "are "
+        "left alone",
+        op->name);
 }
 
 /*
@@ -423,15 +426,10 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
 }
 
 /* The set's object of that name lacks the id or has another one: nothing finds it by its id, so it is of no use here (D4, D6). */
-static bool lacks_id(struct cs_ops *op)
+static bool lacks_id(const struct cs_ops *op, struct cs_json obj)
 {
-    const struct cs_entry *e = cs_op_entry(op);
-    const char *id = NULL;
-
-    if (!e || !e->obj || (op->kind != CS_K_POD && op->kind != CS_K_CLAIM))
-        return false;
-    id = op->kind == CS_K_POD ? ((const struct cs_pod *)e->obj)->id : ((const struct cs_claim *)e->obj)->id;
-    return !cs_streq(id, op->id);
+    return (op->kind == CS_K_POD || op->kind == CS_K_CLAIM) &&
+           !cs_json_str_is(cs_json_at(obj, "metadata", "labels", CS_LABEL_INSTANCE_ID, NULL), op->id);
 }
 
 /* The name is taken: by our own create that was in doubt, by a view that lags, or by somebody else. */
@@ -449,7 +447,7 @@ static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
     cs_json_foreach (o, cs_json_at(obj, "metadata", "ownerReferences", NULL)) {
         ours = ours || cs_json_str_is(cs_json_get(o, "uid"), op->set_uid);
     }
-    ours = ours && !lacks_id(op);
+    ours = ours && !lacks_id(op, obj);
     if (r && op->action == CS_ACT_CREATE_REVISION) {
         struct cs_entry *e = cs_op_entry(op);
 

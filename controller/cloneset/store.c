@@ -438,6 +438,14 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
     changed(s, e->set);
 }
 
+/* Pods and claims are watched by their id (D6): no watch will ever say what becomes of one without. */
+static bool is_watched(enum cs_kind k, const void *obj)
+{
+    if (k == CS_K_POD)
+        return ((const struct cs_pod *)obj)->id != NULL;
+    return k != CS_K_CLAIM || ((const struct cs_claim *)obj)->id != NULL;
+}
+
 bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err)
 {
     const struct cs_meta *meta = NULL;
@@ -448,6 +456,11 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         return false;
     if (meta->rv > s->high_rv[k])
         s->high_rv[k] = meta->rv;
+    if (!is_watched(k, x)) {
+        cs_store_remove(s, k, meta->ns, meta->name, meta->uid, meta->rv);
+        drop_decoded(s, k, x);
+        return true;
+    }
     e = need_entry(s, k, meta->ns, meta->name);
     if (listed)
         e->seen = s->list_seq[k];

@@ -21,6 +21,8 @@
 #define QUIET_MS 120000 /* and then no write */
 #define STEPS_MAX 400000 /* a run that takes more is a storm */
 
+#define SIM_ALL .scales = true, .deletes = true, .recreates = true
+
 static const struct sim_scenario scenarios[] = {
     {.name = "rollouts without faults stay within maxUnavailable", .recreates = true, .strict_unavailable = true},
     {.name = "everything a user does, without faults", .scales = true, .deletes = true, .recreates = true},
@@ -72,28 +74,87 @@ static const struct sim_scenario scenarios[] = {
         .deletes = true,
         .recreates = true,
         .minds_claims = true},
+    {.name = "Pods crash, finish, never become ready, without faults", .sick = true, SIM_ALL},
+    {.name = "Pods crash, finish, never become ready, with claims, faults and crashes",
+        .sick = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "nodes die and the cluster is full, with claims",
+        .nodes_die = true,
+        .unscheduled = true,
+        .claims = true,
+        SIM_ALL},
+    {.name = "nodes die and the cluster is full, with claims, faults and crashes",
+        .nodes_die = true,
+        .unscheduled = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "the user edits any field", .edits = true, SIM_ALL},
+    {.name = "the user edits any field, with claims, faults and crashes",
+        .edits = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "others lay hands on Pods and claims", .meddles = true, .claims = true, SIM_ALL},
+    {.name = "others lay hands on Pods and claims, with faults and crashes",
+        .meddles = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "the set is deleted and made again, with claims", .remakes = true, .claims = true, SIM_ALL},
+    {.name = "the set is deleted and made again, with claims, faults and crashes",
+        .remakes = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "quota and webhooks of others refuse, with claims", .refuses = true, .claims = true, SIM_ALL},
+    {.name = "quota and webhooks of others refuse, with claims, faults and crashes",
+        .refuses = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
+    {.name = "what nobody mends is told in status", .ends_stuck = true, SIM_ALL},
+    {.name = "all of it, with faults and crashes",
+        .sick = true,
+        .nodes_die = true,
+        .unscheduled = true,
+        .edits = true,
+        .meddles = true,
+        .remakes = true,
+        .refuses = true,
+        .minds_claims = true,
+        .claims = true,
+        .faults = true,
+        SIM_ALL},
 };
-
-/* The last one shares the seeds of the one before it, so that the others keep theirs. */
-static size_t scenario_of(uint64_t seed)
-{
-    size_t n = CS_ARRAY_LEN(scenarios) - 1;
-    size_t k = (size_t)(seed % n);
-
-    return k == n - 1 && seed / n % 2 == 1 ? n : k;
-}
 
 /* Seeds that found something; run whenever a range is. What they play changes when the simulation does. */
-static const uint64_t regressions[] = {
-    43, 52, /* a marked Pod that still served headed the list of candidates and held up the others for good */
-    195, /* a create that met a conflict was planned once more while it was looked up */
-    738, 792, /* a gate on its way to False was not counted when the user rolled back at that moment */
-    831, 2970, /* taken back before the kubelet acted, an in-place update waited for ever for a new container */
-    4045, 5157, 5173, /* a create in doubt was refused when sent again, and another name was taken as well */
-    1812, /* a Pod was made under a name that podsToDelete still had, and went with the claims it had taken over */
-    90987, /* a claim was taken over while a DELETE of it, whose answer got lost, was still to land */
-    3311, /* a create in doubt was sent again though its Pod had come, gone and been replaced */
+static const struct {
+    uint64_t seed;
+    unsigned scenario; /* the one that it was found in */
+} regressions[] = {
+    {43, 11},
+    {52, 8}, /* a marked Pod that still served headed the list of candidates and held up the others for good */
+    {195, 8}, /* a create that met a conflict was planned once more while it was looked up */
+    {738, 1}, {792, 0}, /* a gate on its way to False was not counted when the user rolled back at that moment */
+    {831, 6},
+    {2970, 0}, /* taken back before the kubelet acted, an in-place update waited for ever for a new container */
+    {4045, 8}, {5157, 9},
+    {5173, 3}, /* a create in doubt was refused when sent again, and another name was taken as well */
+    {1812, 8}, /* a Pod was made under a name that podsToDelete still had, and went with the claims it had taken over */
+    {90987, 6}, /* a claim was taken over while a DELETE of it, whose answer got lost, was still to land */
+    {3311, 0}, /* a create in doubt was sent again though its Pod had come, gone and been replaced */
 };
+
+static size_t scenario_of(uint64_t seed)
+{
+    for (size_t i = 0; i < CS_ARRAY_LEN(regressions); i++)
+        if (regressions[i].seed == seed)
+            return regressions[i].scenario;
+    return (size_t)(seed % CS_ARRAY_LEN(scenarios));
+}
 
 /* ---- time, chance, history ---- */
 
@@ -321,7 +382,7 @@ static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *
 static void play(struct sim *s)
 {
     char why[256] = "";
-    uint64_t writes;
+    uint64_t asked;
 
     sim_user_begin(s);
     start_controller(s, 0);
@@ -339,10 +400,10 @@ static void play(struct sim *s)
     }
     sim_say(s, "converged");
     (void)run_to(s, s->now_ms + SETTLE_MS, false, NULL, 0);
-    writes = s->n_writes;
+    asked = s->n_asked;
     (void)run_to(s, s->now_ms + QUIET_MS, false, NULL, 0);
-    if (s->n_writes != writes)
-        sim_fail(s, "%" PRIu64 " writes after all was done", s->n_writes - writes);
+    if (s->n_asked != asked)
+        sim_fail(s, "%" PRIu64 " requests after all was done", s->n_asked - asked);
     if (!sim_converged(s, why, sizeof(why)))
         sim_fail(s, "it did not stay converged: %s", why);
 }
@@ -365,6 +426,9 @@ static void sim_done(struct sim *s)
     }
     cs_loop_done(&s->world);
     cs_jtree_free(s->regret);
+    sim_edits_done(s);
+    for (size_t i = 0; i < s->n_uids; i++)
+        free(s->uids[i]);
     free(s->limits);
     free(s->samples);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
@@ -514,8 +578,8 @@ int main(int argc, char **argv)
     for (uint64_t seed = from; seed < from + n; seed++)
         count_seed(&t, seed, verbose);
     for (size_t i = 0; !one && i < CS_ARRAY_LEN(regressions); i++)
-        if (regressions[i] < from || regressions[i] >= from + n)
-            count_seed(&t, regressions[i], verbose);
+        if (regressions[i].seed < from || regressions[i].seed >= from + n)
+            count_seed(&t, regressions[i].seed, verbose);
     if (!one && t.totals.failures == 0)
         repeated = repeats(from + 4) && repeats(from + 3);
     return report(&t, !one, repeated);

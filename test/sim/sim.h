@@ -7,13 +7,15 @@
 #ifndef CS_TEST_SIM_H
 #define CS_TEST_SIM_H
 
+#include "test/sim/sim_rules.h"
 #include "test/sim/sim_types.h"
 
 #define SIM_NS "ns"
 #define SIM_SET "web"
 #define SIM_WALL_ZERO_MS 1750000000000LL
+#define SIM_CLAIM_FINALIZER "kubernetes.io/pvc-protection"
 
-enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
+enum sim_propagation { SIM_BACKGROUND, SIM_FOREGROUND, SIM_ORPHAN, SIM_PROPAGATIONS };
 
 /* What a seed plays; the name is what the test's line says. */
 struct sim_scenario {
@@ -26,9 +28,17 @@ struct sim_scenario {
     bool in_place_only;
     bool hooks; /* the set has lifecycle hooks, and somebody who answers them */
     bool minds_claims; /* the user edits claim templates, disablePVCReuse and the label that keeps claims */
-    bool
-        resizes; /* containers have resources, which the user edits and the controller changes in place; short hashes */
+    bool resizes; /* containers have resources, which the user edits and we change in place; short hashes */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
+    bool sick; /* Pods are slow, crash again and again, never become ready, finish, are rejected; reports come late */
+    bool unscheduled; /* the scheduler finds no room for a while, or until the user changes something */
+    bool nodes_die; /* … and come back or are deleted */
+    bool
+        edits; /* the user edits any field, goes back to older templates, and leaves pauses and partitions in the end */
+    bool meddles; /* labels, finalizers, claims, objects of somebody else under names of ours */
+    bool remakes; /* the set is deleted and made again */
+    bool refuses; /* quota and webhooks of others refuse writes for a while */
+    bool ends_stuck; /* in the end something stays in the way, and status has to say so */
 };
 
 /* main.c */
@@ -65,6 +75,7 @@ struct sim_obj *sim_by_uid(struct sim *s, const char *uid);
 struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, struct cs_jtree *t); /* takes t */
 bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_jtree *t); /* takes t */
 void sim_delete(struct sim *s, enum sim_actor who, struct sim_obj *o); /* gracefully; o may be gone after it */
+void sim_delete_now(struct sim *s, enum sim_actor who, struct sim_obj *o); /* by force */
 void sim_remove(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
 void sim_api_error(struct sim_answer *ret, int status, const char *reason, const char *message);
@@ -79,11 +90,27 @@ void sim_net_cut(struct sim *s, bool compact);
 void sim_net_freeze(struct sim *s);
 void sim_net_done(struct sim *s);
 
-/* sim_actors.c */
+/* sim_kubelet.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);
 void sim_claim_created(struct sim *s, struct sim_obj *claim);
+void sim_kubelet(struct sim *s, uint64_t serial);
+bool sim_node_alive(const struct sim *s, const char *name);
+void sim_container_crashes(struct sim *s, struct cs_jtree *pod);
+void sim_pod_finishes(struct cs_jtree *pod, bool well);
+bool sim_image_works(const char *image);
+
+/* sim_nodes.c */
+void sim_node_create(struct sim *s, uint64_t i);
+void sim_node_dies(struct sim *s);
+void sim_nodes_settle(struct sim *s);
+
+/* sim_gc.c */
 void sim_gc_soon(struct sim *s);
+void sim_delete_set(struct sim *s, enum sim_propagation how);
+
+/* sim_user.c */
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
+void sim_user_make_set(struct sim *s);
 void sim_user_act(struct sim *s); /* one thing */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
 
@@ -102,18 +129,22 @@ struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *
 bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
 struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
-/* sim_check.c */
-void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
-void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
-void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
-void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
-void sim_check_state(struct sim *s);
+/* sim_edits.c */
+void sim_edits_any(struct sim *s, struct cs_jtree *set);
+void sim_edits_remember(struct sim *s, const struct cs_jtree *set);
+void sim_edits_settle(struct sim *s, struct cs_jtree *set);
+void sim_edits_done(struct sim *s);
 
-/* sim_converged.c */
-bool sim_converged(struct sim *s, char *ret_why, size_t size);
-bool sim_pod_active(const struct cs_jtree *pod);
-int64_t sim_active_pods(struct sim *s);
-struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
-const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
+/* sim_meddler.c */
+void sim_meddle(struct sim *s);
+void sim_meddle_settle(struct sim *s);
+void sim_remake(struct sim *s);
+void sim_refuse(struct sim *s);
+const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k);
+
+/* sim_status.c */
+int64_t sim_old_pods(struct sim *s, const struct sim_obj *set);
+bool sim_status_true(struct sim *s, const struct sim_obj *set, bool reached, char *ret_why, size_t size);
+bool sim_converged(struct sim *s, char *ret_why, size_t size); /* sim_converged.c */
 
 #endif

@@ -14,8 +14,6 @@
 #include "common/json/json_writer.h"
 #include "test/sim/sim.h"
 
-#define CLAIM_FINALIZER "kubernetes.io/pvc-protection"
-
 const char *sim_select_key(enum cs_kind k)
 {
     static const char *const keys[CS_K_COUNT] = {
@@ -105,6 +103,7 @@ static const char *actor_name(enum sim_actor who)
 static void obj_free(struct sim_obj *o)
 {
     cs_jtree_free(o->t);
+    cs_jtree_free(o->report);
     free(o->name);
     free(o->uid);
     free(o);
@@ -117,6 +116,7 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
     char ts[CS_RFC3339_SIZE];
 
     o->serial = ++s->serials;
+    o->created_ms = s->now_ms;
     o->kind = k;
     o->name = cs_xstrdup(sim_str(t, "metadata/name"));
     o->uid = cs_xasprintf("u-%llu-%llu", (unsigned long long)o->serial, (unsigned long long)(s->seed % 100000));
@@ -126,7 +126,7 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
     if (k == CS_K_SET)
         cs_jtree_set(meta, "generation", cs_jtree_new_i64(1));
     if (k == CS_K_CLAIM)
-        cs_jtree_append(cs_jtree_set(meta, "finalizers", cs_jtree_new_arr()), cs_jtree_new_str(CLAIM_FINALIZER));
+        cs_jtree_append(cs_jtree_set(meta, "finalizers", cs_jtree_new_arr()), cs_jtree_new_str(SIM_CLAIM_FINALIZER));
     if (k == CS_K_POD)
         cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Pending"));
     stamp(s, t);
@@ -175,7 +175,9 @@ bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_
         cs_jtree_free(t);
         return false;
     }
-    if (o->kind == CS_K_SET && !cs_jtree_equal(cs_jtree_get(before, "spec"), cs_jtree_get(t, "spec")))
+    if (o->kind == CS_K_SET &&
+        (!cs_jtree_equal(cs_jtree_get(before, "spec"), cs_jtree_get(t, "spec")) ||
+            (!sim_str(before, "metadata/deletionTimestamp") && sim_str(t, "metadata/deletionTimestamp"))))
         cs_jtree_set(
             sim_need(t, "metadata"), "generation", cs_jtree_new_i64(sim_int(before, "metadata/generation", 1) + 1));
     stamp(s, t);
@@ -189,6 +191,8 @@ bool sim_commit(struct sim *s, enum sim_actor who, struct sim_obj *o, struct cs_
     sim_check_state(s);
     if (o->kind == CS_K_POD)
         sim_pod_changed(s, o);
+    if (o->kind == CS_K_SET && sim_str(t, "metadata/deletionTimestamp"))
+        sim_gc_soon(s);
     if (o->kind != CS_K_POD && sim_str(t, "metadata/deletionTimestamp") && !has_finalizers(t))
         sim_remove(s, who, o);
     return true;
@@ -215,6 +219,15 @@ void sim_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     (void)sim_commit(s, who, o, t);
     if (o->kind == CS_K_CLAIM)
         sim_gc_soon(s);
+}
+
+/* Grace period 0: the server does not wait for the kubelet. */
+void sim_delete_now(struct sim *s, enum sim_actor who, struct sim_obj *o)
+{
+    if (!has_finalizers(o->t))
+        sim_remove(s, who, o);
+    else
+        sim_delete(s, who, o);
 }
 
 /* ---- requests ---- */
@@ -471,9 +484,14 @@ void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *r
     enum cs_kind k;
     struct sim_obj *o;
 
+    s->n_asked += q->verb != CS_VERB_LIST;
     if (!sim_kind_of(q->gvr, &k)) {
         *ret = (struct sim_answer){
             .status = q->verb == CS_VERB_CREATE ? 201 : 200, .body = cs_xstrdup(q->body ? q->body : "{}")};
+        return;
+    }
+    if (q->verb != CS_VERB_GET && q->verb != CS_VERB_LIST && sim_refusal(s, q->verb, k)) {
+        sim_api_error(ret, 403, "Forbidden", sim_refusal(s, q->verb, k));
         return;
     }
     if (q->verb == CS_VERB_CREATE) {
@@ -491,6 +509,8 @@ void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *r
     }
     switch (q->verb) {
     case CS_VERB_GET:
+        if (k == CS_K_SET)
+            sim_rules_set_read(s);
         answer_object(ret, 200, o->t);
         break;
     case CS_VERB_PATCH_MERGE:

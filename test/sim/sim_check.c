@@ -15,28 +15,7 @@
 #define FRESH_WINDOW_MS 7000 /* D2: the set was read at most so long before a destructive request, whatever fails */
 #define FAULT_WINDOW_MS 400000 /* … with them: a frozen watch, a create that is sent again and again */
 
-bool sim_pod_active(const struct cs_jtree *pod)
-{
-    const char *phase = sim_str(pod, "status/phase");
-
-    return !sim_str(pod, "metadata/deletionTimestamp") && !cs_streq(phase, "Failed") && !cs_streq(phase, "Succeeded");
-}
-
-struct sim_obj *sim_the_set(struct sim *s)
-{
-    return sim_find(s, CS_K_SET, SIM_SET);
-}
-
-int64_t sim_active_pods(struct sim *s)
-{
-    int64_t n = 0;
-
-    for (const struct sim_obj *o = s->objs; o; o = o->next)
-        n += o->kind == CS_K_POD && sim_pod_active(o->t);
-    return n;
-}
-
-static int64_t window_begin(const struct sim *s)
+int64_t sim_window_begin(const struct sim *s)
 {
     int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
 
@@ -52,10 +31,15 @@ static int64_t most_allowed(struct sim *s, bool surge_only)
         int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
         int64_t n = s->limits[i].surge + (surge_only ? 0 : s->limits[i].replicas);
 
-        if (until >= window_begin(s) && n > most)
+        if (until >= sim_window_begin(s) && n > most)
             most = n;
     }
     return most;
+}
+
+int64_t sim_most_allowed(struct sim *s)
+{
+    return most_allowed(s, false);
 }
 
 /* D2: disablePVCReuse was on when the set was read for the request that is being done. */
@@ -77,7 +61,7 @@ static bool always_in_place_only(struct sim *s)
     for (size_t i = 0; i < s->n_limits; i++) {
         int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
 
-        if (until >= window_begin(s) && !s->limits[i].in_place_only)
+        if (until >= sim_window_begin(s) && !s->limits[i].in_place_only)
             return false;
     }
     return true;
@@ -92,28 +76,42 @@ static int64_t creates_under_way(const struct sim *s)
     return n;
 }
 
+/* D2: the fewest replicas that the set asked for when it was read for what is being done. */
+static int64_t least_replicas(const struct sim *s)
+{
+    int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
+    int64_t least = INT64_MAX;
+
+    for (size_t i = s->n_limits; i-- > 0;) {
+        if (s->limits[i].from_ms <= s->now_ms && s->limits[i].replicas < least)
+            least = s->limits[i].replicas;
+        if (s->limits[i].from_ms < sent - FRESH_WINDOW_MS)
+            break;
+    }
+    return least;
+}
+
 /* There were, or somebody who looked at different things at different times saw, more Pods than replicas. */
 static bool excess_lately(struct sim *s)
 {
     int64_t most_pods = 0;
-    int64_t least_replicas = INT64_MAX;
+    int64_t least = least_replicas(s);
 
     for (size_t i = s->n_samples; i-- > 0;) {
         const struct sim_sample *x = &s->samples[i];
 
         most_pods = x->pods > most_pods ? x->pods : most_pods;
-        least_replicas = x->replicas < least_replicas ? x->replicas : least_replicas;
-        if (x->from_ms < window_begin(s))
+        if (x->from_ms < sim_window_begin(s))
             break;
     }
     /*
      * A create under way counts already: replicas may have been lowered since, an earlier create may have landed late, and with
      * maxSurge the one that it replaces may go if maxUnavailable allows that.
      */
-    if (most_pods + creates_under_way(s) + most_allowed(s, true) > least_replicas)
+    if (most_pods + creates_under_way(s) + most_allowed(s, true) > least)
         return true;
     /* A frozen watch: what was created while more were asked for is known, what somebody deleted since is not. */
-    return s->sc->faults && most_allowed(s, false) > least_replicas;
+    return s->sc->faults && most_allowed(s, false) > least;
 }
 
 /* ---- Pods ---- */
@@ -126,13 +124,9 @@ static void check_pod_name(struct sim *s, const struct sim_obj *o)
     if (!id || !cs_streq(name, o->name))
         sim_fail(s, "Pod %s has the id %s", o->name, id ? id : "none");
     for (const struct sim_obj *x = s->objs; x; x = x->next)
-        if (x != o && x->kind == CS_K_POD && cs_streq(sim_label(x->t, CS_LABEL_INSTANCE_ID), id))
+        if (x != o && x->kind == CS_K_POD && sim_is_ours(sim_the_set(s), x->t) &&
+            cs_streq(sim_label(x->t, CS_LABEL_INSTANCE_ID), id))
             sim_fail(s, "Pods %s and %s have the same id", o->name, x->name);
-}
-
-const char *sim_claim_of(const struct cs_jtree *volume)
-{
-    return sim_str(volume, "persistentVolumeClaim/claimName");
 }
 
 /* U-09: whatever a container mounts is there. */
@@ -166,8 +160,9 @@ static const struct sim_req *taken_soon(const struct sim *s, const struct sim_ob
 
 static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
 {
-    const char *uid = sim_the_set(s) ? sim_the_set(s)->uid : "";
+    const char *uid = sim_controller_of(o->t);
 
+    late = late || s->claims_meddled_ms > sim_window_begin(s) || s->set_gone_ms > sim_window_begin(s);
     for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
         const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
 
@@ -185,14 +180,30 @@ static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
     }
 }
 
+bool sim_is_late(const struct sim *s)
+{
+    return s->current && (!s->current->done || s->now_ms >= s->current->sent_ms + 5000);
+}
+
+static void note_set(struct sim *s, const struct sim_obj *set)
+{
+    if (s->n_uids < CS_ARRAY_LEN(s->uids))
+        s->uids[s->n_uids++] = cs_xstrdup(set->uid);
+    s->n_samples = 0; /* of the one before it */
+    s->n_limits = 0;
+}
+
 void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o)
 {
-    bool late = s->current && (!s->current->done || s->now_ms >= s->current->sent_ms + 5000);
+    bool late = sim_is_late(s);
 
     if (o->kind == CS_K_SET) {
+        note_set(s, o);
         sim_check_commit(s, who, o, o->t);
         return;
     }
+    if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
+        sim_rules_claim_created(s, o, late);
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
     s->orphan_creates = s->orphan_creates || late;
@@ -220,26 +231,18 @@ static bool images_differ(const struct cs_jtree *a, const struct cs_jtree *b)
     return !cs_jtree_equal(x, y);
 }
 
-/* Spec §5.3, without minReadySeconds. */
-static bool available(const struct cs_jtree *pod)
-{
-    const char *state = sim_label(pod, CS_LABEL_LIFECYCLE_STATE);
-
-    return cs_streq(sim_condition(pod, "Ready"), "True") && (!state || cs_streq(state, "Normal"));
-}
-
 /* An available Pod goes out of service by our doing: as many as the strategy promises must stay. */
 static void check_available(struct sim *s, const struct sim_obj *leaving)
 {
     const struct sim_obj *set = sim_the_set(s);
-    int64_t replicas = sim_int(set->t, "spec/replicas", 1);
-    int64_t most = sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1);
+    int64_t replicas = set ? sim_int(set->t, "spec/replicas", 1) : 0;
+    int64_t most = set ? sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1) : 0;
     int64_t left = 0;
 
-    if (!s->sc->strict_unavailable || !available(leaving->t))
+    if (!s->sc->strict_unavailable || !sim_available(s, leaving->t, 0))
         return;
     for (const struct sim_obj *o = s->objs; o; o = o->next)
-        left += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) && available(o->t);
+        left += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) && sim_available(s, o->t, 0);
     if (left < replicas - most)
         sim_fail(s, "Pod %s is taken out of service with %lld others available; replicas %lld, maxUnavailable %lld",
             leaving->name, (long long)left, (long long)replicas, (long long)most);
@@ -283,11 +286,10 @@ static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struc
         const struct cs_jtree *is = cs_jtree_index(sim_get(after, "spec/containers"), i);
         const struct cs_jtree *st = is ? container_status(after, sim_str(is, "name")) : NULL;
 
-        if (!st)
-            continue;
-        if (!cs_streq(sim_str(was, "image"), sim_str(is, "image")))
-            p->restarts_then[i] = sim_int(st, "restartCount", 0);
-        if (opens && !cs_streq(sim_str(st, "image"), sim_str(is, "image")) &&
+        /* spec §6.6 D: a container that had no status then is taken as done */
+        if (is && !cs_streq(sim_str(was, "image"), sim_str(is, "image")))
+            p->restarts_then[i] = st ? sim_int(st, "restartCount", 0) : -1;
+        if (st && opens && !cs_streq(sim_str(st, "image"), sim_str(is, "image")) &&
             sim_int(st, "restartCount", 0) == p->restarts_then[i])
             sim_fail(s, "the gate of Pod %s opens before container %s has restarted as %s", o->name,
                 sim_str(is, "name"), sim_str(is, "image"));
@@ -302,10 +304,13 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
         sim_fail(s, "the id of Pod %s was changed", o->name);
     if (images_differ(o->t, after))
         sim_hooks_check_image(s, sim_the_set(s), o);
-    if (images_differ(o->t, after) && has_gate(o->t) && cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True"))
-        sim_fail(s, "the image of Pod %s changes while its gate is True", o->name);
-    if (leaves(o->t, after))
+    if (images_differ(o->t, after) && has_gate(o->t))
+        sim_rules_image(s, o);
+    if (leaves(o->t, after)) {
         check_available(s, o);
+        sim_rules_leaves(s, o, false);
+    }
+    sim_rules_mark(s, o, after);
     check_gate_opens(s, o, after);
     if (marked && always_in_place_only(s))
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
@@ -316,7 +321,7 @@ static void check_kept(struct sim *s, const struct sim_obj *o)
 {
     const char *uid = sim_the_set(s) ? sim_the_set(s)->uid : "";
 
-    if (o->kept_ms == 0 || o->kept_ms > window_begin(s))
+    if (o->kept_ms == 0 || o->kept_ms > sim_window_begin(s))
         return;
     for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
         const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
@@ -343,6 +348,8 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     const char *id = sim_label(o->t, CS_LABEL_INSTANCE_ID);
 
     o->doomed = true;
+    sim_rules_destructive(s, "the deletion of claim", o->name);
+    sim_rules_claim_goes(s, o);
     if (!reuse_was_off(s))
         sim_fail(s, "claim %s is deleted though claims are taken over", o->name);
     if (!sim_the_set(s) || !sim_owned_by(o->t, sim_the_set(s)->uid) || !id)
@@ -361,14 +368,22 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
 
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
         check_claim_delete(s, o);
+    if (who == SIM_CONTROLLER)
+        sim_rules_touched(s, o);
+    if (o->kind == CS_K_SET)
+        s->set_gone_ms = s->now_ms;
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
+    sim_rules_destructive(s, "the deletion of Pod", o->name);
+    sim_rules_pod_deleted(s, o);
     check_kept(s, o);
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
         sim_hooks_check_delete(s, sim_the_set(s), o);
     check_available(s, o);
+    if (sim_pod_active(o->t))
+        sim_rules_leaves(s, o, true);
 }
 
 /* ---- claims ---- */
@@ -398,7 +413,9 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
     p = pod_owner(s, after, &pod);
     if (!pod || before_pod)
         return;
-    if (p && p->kept_ms != 0 && p->kept_ms <= window_begin(s))
+    sim_rules_destructive(s, "the hand-over of claim", o->name);
+    sim_rules_claim_goes(s, o);
+    if (p && p->kept_ms != 0 && p->kept_ms <= sim_window_begin(s))
         sim_fail(s, "claim %s is handed over to Pod %s, which is labelled to leave it behind", o->name, pod);
     if (p && !sim_pod_active(p->t) && reuse_was_off(s))
         return; /* spec §4.6 clean-up */
@@ -413,7 +430,7 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
     const struct sim_obj *set = sim_the_set(s);
 
     (void)who;
-    if (o->kind != CS_K_CLAIM || !set)
+    if (o->kind != CS_K_CLAIM || !set || sim_str(set->t, "metadata/deletionTimestamp") || !sim_was_ours(s, o->t))
         return;
     if (sim_owned_by(o->t, set->uid) && !o->doomed)
         sim_fail(s, "claim %s vanished while the set owned it", o->name);
@@ -427,7 +444,9 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
 {
     struct sim_limit l = {.from_ms = s->now_ms,
         .replicas = sim_int(set, "spec/replicas", 1),
-        .surge = sim_int(set, "spec/updateStrategy/maxSurge", 0),
+        .surge = sim_surge(set),
+        .floor = sim_int(set, "spec/replicas", 1) - sim_max_unavailable(set),
+        .min_ready_s = sim_int(set, "spec/minReadySeconds", 0),
         .in_place_only = cs_streq(sim_str(set, "spec/updateStrategy/type"), "InPlaceOnly"),
         .reuse_off = cs_jtree_is(sim_get(set, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE)};
     const struct cs_jtree *names = sim_get(set, "spec/scaleStrategy/podsToDelete");
@@ -475,8 +494,14 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
 {
     if (o->kind == CS_K_SET)
         take_limits(s, after);
+    if (s->sc->edits)
+        sim_check_state(s); /* what has become available by time alone */
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
+    if (who == SIM_CONTROLLER)
+        sim_rules_touched(s, o);
+    if (o->kind == CS_K_POD)
+        sim_rules_note_gate(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
         check_verdict(s, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
@@ -503,10 +528,12 @@ void sim_check_state(struct sim *s)
         return;
     x.pods = sim_active_pods(s);
     x.replicas = sim_int(set->t, "spec/replicas", 1);
+    sim_rules_sample(s, set, &x);
     if (s->n_samples > 0) {
-        const struct sim_sample *last = &s->samples[s->n_samples - 1];
+        struct sim_sample last = s->samples[s->n_samples - 1];
 
-        if (last->pods == x.pods && last->replicas == x.replicas)
+        last.from_ms = x.from_ms;
+        if (memcmp(&last, &x, sizeof(x)) == 0)
             return;
     }
     cs_grow(s->samples, s->n_samples, s->cap_samples);

@@ -92,9 +92,11 @@ static bool claim_done(struct sim *s, const struct sim_obj *set, const struct si
     const char *want = wanted_size(set, o);
     int sign;
 
-    if (sim_str(o->t, "metadata/deletionTimestamp"))
+    /* Of a set that is gone, a Pod that was released may use it for ever. */
+    if (sim_str(o->t, "metadata/deletionTimestamp") && !o->meddled_ms &&
+        (cs_streq(sim_controller_of(o->t), set->uid) || !(s->sc->remakes || s->sc->meddles)))
         return no(ret_why, size, "is Terminating", o->name);
-    if (!sim_owned_by(o->t, set->uid))
+    if (!sim_owned_by(o->t, set->uid) || o->meddled_ms != 0)
         return true;
     if (reuse_is_off(set) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
         return no(ret_why, size, "has no Pod that needs it, and nothing takes it over", o->name);
@@ -104,62 +106,98 @@ static bool claim_done(struct sim *s, const struct sim_obj *set, const struct si
     return true;
 }
 
-static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
+/* The template of the revision that the Pod carries; NULL: it is no more. */
+static const struct cs_jtree *template_of(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod)
 {
-    const char *revision = sim_str(set->t, "status/updateRevision");
+    const char *revision = sim_label(pod->t, CS_LABEL_REVISION);
 
-    if (sim_str(o->t, "metadata/deletionTimestamp"))
-        return no(ret_why, size, "is Terminating", o->name);
-    if (!sim_pod_active(o->t))
-        return s->sc->claims && !reuse_is_off(set) ? no(ret_why, size, "has finished and is still there", o->name)
-                                                   : true;
-    if (!cs_streq(sim_condition(o->t, "Ready"), "True"))
-        return no(ret_why, size, "is not Ready", o->name);
-    if (!revision || !cs_revision_same(sim_label(o->t, CS_LABEL_REVISION), revision))
-        return no(ret_why, size, "is not at the update revision", o->name);
-    if (sim_label(o->t, CS_LABEL_SPECIFIED_DELETE))
-        return no(ret_why, size, "is still marked", o->name);
-    if (sim_hooks_pending(o))
-        return no(ret_why, size, sim_hooks_pending(o), o->name);
-    if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(set->t, "spec/template/spec/containers")))
-        return no(ret_why, size, "has other containers than the template", o->name);
-    if (!within(sim_get(set->t, "spec/template/metadata/labels"), sim_get(o->t, "metadata/labels")))
-        return no(ret_why, size, "lacks labels of the template", o->name);
+    if (cs_revision_same(revision, sim_str(set->t, "status/updateRevision")))
+        return sim_get(set->t, "spec/template");
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_REVISION && cs_revision_same(revision, o->name))
+            return sim_get(o->t, "data/spec/template");
+    return NULL;
+}
+
+static bool pod_mounts_done(
+    struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
+{
     for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
         const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
 
+        if (c && c->meddled_ms != 0)
+            continue; /* a claim that the user deleted stays Terminating as long as the Pod uses it */
         if (sim_claim_of(v) && (!c || !sim_owned_by(c->t, set->uid) || sim_str(c->t, "metadata/deletionTimestamp")))
             return no(ret_why, size, "has no claim of the set", o->name);
     }
     return true;
 }
 
-bool sim_converged(struct sim *s, char *ret_why, size_t size)
+static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
 {
-    static const char *const counters[] = {"status/replicas", "status/readyReplicas", "status/availableReplicas",
-        "status/updatedReplicas", "status/updatedReadyReplicas"};
-    const struct sim_obj *set = sim_the_set(s);
-    int64_t replicas = sim_int(set->t, "spec/replicas", 1);
+    const struct cs_jtree *tmpl = template_of(s, set, o);
+
+    if (!sim_is_ours(set, o->t))
+        return true;
+    if (sim_str(o->t, "metadata/deletionTimestamp"))
+        return no(ret_why, size, "is Terminating", o->name);
+    if (!sim_pod_active(o->t))
+        return s->sc->claims && !reuse_is_off(set) ? no(ret_why, size, "has finished and is still there", o->name)
+                                                   : true;
+    if (!sim_available(s, o->t, sim_int(set->t, "spec/minReadySeconds", 0)))
+        return no(ret_why, size, "is not available", o->name);
+    if (sim_label(o->t, CS_LABEL_SPECIFIED_DELETE))
+        return no(ret_why, size, "is still marked", o->name);
+    if (sim_hooks_pending(o))
+        return no(ret_why, size, sim_hooks_pending(o), o->name);
+    if (!tmpl)
+        return no(ret_why, size, "has a revision that is no more", o->name);
+    if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(tmpl, "spec/containers")))
+        return no(ret_why, size, "has other containers than its template", o->name);
+    if (!within(sim_get(tmpl, "metadata/labels"), sim_get(o->t, "metadata/labels")) ||
+        !within(sim_get(tmpl, "metadata/annotations"), sim_get(o->t, "metadata/annotations")))
+        return no(ret_why, size, "lacks labels or annotations of its template", o->name);
+    return pod_mounts_done(s, set, o, ret_why, size);
+}
+
+/* Updates that the strategy still wants done, and does not hold back. */
+static int64_t updates_due(struct sim *s, const struct sim_obj *set)
+{
+    int64_t left = sim_old_pods(s, set) - sim_partition(set->t);
+    bool held = cs_jtree_is(sim_get(set->t, "spec/updateStrategy/paused"), CS_J_TRUE) ||
+                cs_streq(sim_str(set->t, "spec/updateStrategy/type"), "OnDelete");
+
+    return held || left < 0 ? 0 : left;
+}
+
+static bool reached(struct sim *s, const struct sim_obj *set, char *ret_why, size_t size)
+{
     const struct cs_jtree *names = sim_get(set->t, "spec/scaleStrategy/podsToDelete");
 
     for (const struct sim_obj *o = s->objs; o; o = o->next)
         if ((o->kind == CS_K_POD && !pod_done(s, set, o, ret_why, size)) ||
             (o->kind == CS_K_CLAIM && s->sc->minds_claims && !claim_done(s, set, o, ret_why, size)))
             return false;
-    if (sim_active_pods(s) != replicas)
+    if (sim_active_pods(s) != sim_int(set->t, "spec/replicas", 1))
         return no(ret_why, size, "has the wrong number of Pods", SIM_SET);
+    if (updates_due(s, set) > 0)
+        return no(ret_why, size, "has Pods at an old revision", SIM_SET);
     if (cs_jtree_is(names, CS_J_ARRAY) && cs_jtree_count(names) > 0)
         return no(ret_why, size, "still names Pods to delete", SIM_SET);
-    for (size_t i = 0; i < CS_ARRAY_LEN(counters); i++)
-        if (sim_int(set->t, counters[i], -1) != replicas)
-            return no(ret_why, size, counters[i], SIM_SET);
-    if (sim_int(set->t, "status/observedGeneration", -1) != sim_int(set->t, "metadata/generation", 0))
-        return no(ret_why, size, "status/observedGeneration", SIM_SET);
-    if (!cs_streq(sim_str(set->t, "status/currentRevision"), sim_str(set->t, "status/updateRevision")))
-        return no(ret_why, size, "status/currentRevision", SIM_SET);
-    /* kstatus: Current (docs/status.md) */
-    if (!cs_streq(sim_condition(set->t, "Ready"), "True") || !cs_streq(sim_condition(set->t, "Reconciling"), "False") ||
-        !cs_streq(sim_condition(set->t, "Stalled"), "False"))
-        return no(ret_why, size, "is not Ready, Reconciling or Stalled", SIM_SET);
     return true;
+}
+
+bool sim_converged(struct sim *s, char *ret_why, size_t size)
+{
+    const struct sim_obj *set = sim_the_set(s);
+    bool there;
+
+    if (!set || !s->settled)
+        return no(ret_why, size, "is not there", SIM_SET);
+    there = reached(s, set, ret_why, size);
+    if (!there && !s->sc->ends_stuck)
+        return false;
+    if (!there && s->now_ms < s->judge_from_ms)
+        return false;
+    return sim_status_true(s, set, there, ret_why, size);
 }

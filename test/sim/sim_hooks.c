@@ -120,8 +120,9 @@ void sim_hooks_check_image(struct sim *s, const struct sim_obj *set, const struc
 const char *sim_hooks_pending(const struct sim_obj *pod)
 {
     const char *ready = sim_condition(pod->t, CS_COND_KRUISE_READY);
+    const char *state = sim_label(pod->t, CS_LABEL_LIFECYCLE_STATE);
 
-    if (!cs_streq(sim_label(pod->t, CS_LABEL_LIFECYCLE_STATE), "Normal"))
+    if (state ? !cs_streq(state, "Normal") : pod->meddled_ms == 0) /* without the label it is as good (spec §5.3) */
         return "is not Normal";
     return ready && !cs_streq(ready, "True") ? "is marked not ready" : NULL;
 }

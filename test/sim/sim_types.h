@@ -22,6 +22,11 @@ struct sim_obj {
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
     int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
+    struct cs_jtree *report; /* Pod: a status that the kubelet has sent and that has not arrived; owned */
+    int64_t created_ms;
+    int64_t meddled_ms; /* when the user last laid hands on it, or 0 */
+    int64_t available_ms; /* Pod: since when it is available, or 0 */
+    int64_t gate_off_ms; /* Pod: since when its gate InPlaceUpdateReady is False */
 };
 
 struct sim_event { /* one version of one object, for watches */
@@ -81,11 +86,26 @@ struct sim_stream { /* a watch */
 struct sim_limit { /* what the user asked for, from when on */
     int64_t from_ms;
     int64_t replicas, surge;
+    int64_t floor; /* Pods that must stay available: replicas less maxUnavailable */
+    int64_t min_ready_s;
     bool in_place_only, reuse_off;
 };
 
 struct sim_sample {
     int64_t from_ms, pods, replicas;
+    int64_t available;
+    int64_t kept; /* available, or to be deleted by name or mark: what spec §5.2 does not call missing */
+    int64_t held; /* ids that wait for a Pod because of their claims (D1) */
+    uint64_t taken, fresh; /* what the controller had done by then: see struct sim */
+};
+
+/* What the user, the nodes and the server make difficult for a while; times until when. */
+struct sim_trouble {
+    int64_t full_until_ms; /* the scheduler finds no room */
+    int64_t deny_until_ms; /* a webhook of somebody else denies writes of Pods */
+    int64_t quota_until_ms;
+    int64_t quota_pods, quota_claims; /* so many, until then */
+    int64_t node_dead_until_ms[3]; /* its kubelet is silent; INT64_MAX: until somebody acts */
 };
 
 struct sim {
@@ -126,12 +146,26 @@ struct sim {
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
+    int64_t judge_from_ms; /* when nothing can change any more though the set is not there */
+    bool settled; /* the user has made the last edits, and nothing new goes wrong */
+    struct sim_trouble trouble;
+    struct cs_jtree *templates[6]; /* earlier ones, to roll back to; owned */
+    uint64_t n_templates;
+    uint64_t foreigners; /* number of the next object of somebody else */
 
     /* checks */
     struct sim_limit *limits;
     size_t n_limits, cap_limits;
-    struct sim_sample *samples; /* the number of Pods over time */
+    struct sim_sample *samples; /* Pods over time */
     size_t n_samples, cap_samples;
+    uint64_t taken; /* available Pods that the controller took out of service */
+    uint64_t fresh; /* ids that it chose anew */
+    int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
+    int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
+    uint64_t n_set_reads, n_asked; /* n_asked: requests that were no watch and no list */
+    char *uids[16]; /* of the sets of this name, one after the other; owned */
+    size_t n_uids;
+    int64_t set_gone_ms; /* when the last of them went or began to; 0: it is there */
     char failure[512];
     char *history[600];
     uint64_t n_history, digest; /* digest: of all that was said */

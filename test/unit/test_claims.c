@@ -212,7 +212,7 @@ static void d4_a_strangers_pod_keeps_the_id_until_it_is_gone(void **state)
     cb_init(&b, 0, true);
     cb_feed_claim(&b);
     step(&b.bed, 5);
-    cs_autofree char *pod = cb_pod_text(&b, "", "u9");
+    cs_autofree char *pod = cb_pod_text(&b, HAS_ID, "u9");
     rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 200, pod);
     assert_int_equal(cb_events(&b, "is not of this CloneSet"), 1);
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
@@ -223,6 +223,24 @@ static void d4_a_strangers_pod_keeps_the_id_until_it_is_gone(void **state)
     step(&b.bed, 5);
     (void)expect(&b.bed, CS_VERB_GET, CS_K_POD); /* it may be free now: asked once more */
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 0);
+    bed_done(&b.bed);
+}
+
+/* Its label was stripped: no watch would ever say that it has gone. */
+static void d6_a_pod_of_ours_without_its_id_is_in_the_way_and_not_held(void **state)
+{
+    struct claims_bed b;
+
+    (void)state;
+    cb_init(&b, 0, true);
+    cb_feed_claim(&b);
+    step(&b.bed, 5);
+    cs_autofree char *pod = cb_pod_text(&b, "", "u1");
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 200, pod);
+    cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
+    assert_int_equal(cb_events(&b, "lacks its instance id"), 1);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
+    assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->entries[CS_K_POD].n, 0);
     bed_done(&b.bed);
 }
 
@@ -460,6 +478,7 @@ int main(void)
         cmocka_unit_test(d12_a_create_given_up_starts_the_wait_again),
         cmocka_unit_test(d6_a_pod_that_is_there_keeps_its_claims),
         cmocka_unit_test(d4_a_strangers_pod_keeps_the_id_until_it_is_gone),
+        cmocka_unit_test(d6_a_pod_of_ours_without_its_id_is_in_the_way_and_not_held),
         cmocka_unit_test(d4_a_block_ends_after_five_minutes),
         cmocka_unit_test(d4_a_claim_of_ours_without_its_id_is_not_asked_for_again_and_again),
         cmocka_unit_test(spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost),

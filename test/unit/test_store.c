@@ -341,6 +341,29 @@ static void d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows(void *
     cs_store_done(&b.s);
 }
 
+/* Its watch selects by the id: what is held of a Pod that lost it would never be updated or dropped again. */
+static void d6_what_an_answer_shows_without_its_id_is_not_held(void **state)
+{
+    static const char stripped[] = "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','resourceVersion':'%d',"
+                                   "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet',"
+                                   "'name':'web','uid':'%s','controller':true}]}}";
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    set(&b, "u1", 3, "nginx:1");
+    pod(&b, "web-bbbbb", "p1", 5, false);
+    apply(&b, CS_K_POD, false, stripped, "web-bbbbb", "p1", 4, "u1"); /* older than what is known */
+    assert_non_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
+    apply(&b, CS_K_POD, false, stripped, "web-bbbbb", "p1", 6, "u1");
+    assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
+    apply(&b, CS_K_CLAIM, false, stripped, "data-web-bbbbb", "c1", 7, "u1");
+    assert_null(cs_store_find(&b.s, CS_K_CLAIM, "ns", "data-web-bbbbb"));
+    pod(&b, "web-bbbbb", "p1", 8, false); /* somebody put it back */
+    assert_non_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
+    cs_store_done(&b.s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_template_is_normalised_once_per_change),
         cmocka_unit_test(an_undecodable_object_touches_nothing),
         cmocka_unit_test(d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows),
+        cmocka_unit_test(d6_what_an_answer_shows_without_its_id_is_not_held),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

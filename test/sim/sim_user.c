@@ -1,235 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everybody else in the cluster: scheduler and kubelet (one step at a time, each a commit), the garbage collector, and a user
- * who does whatever the scenario allows.
+ * The user, who does whatever the scenario allows, one thing at a time.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "test/sim/sim.h"
 
-/* ---- kubelet and scheduler ---- */
-
-static bool spec_image_works(const char *image)
-{
-    return strstr(image, "bad") == NULL;
-}
-
-static struct cs_jtree *status_of(const struct cs_jtree *pod, const char *container)
-{
-    struct cs_jtree *list = sim_get(pod, "status/containerStatuses");
-
-    for (struct cs_jtree *c = cs_jtree_is(list, CS_J_ARRAY) ? cs_jtree_first(list) : NULL; c; c = cs_jtree_next(c))
-        if (cs_streq(sim_str(c, "name"), container))
-            return c;
-    return NULL;
-}
-
-/* Two tags share one image (D11). */
-static char *image_id(const char *image)
-{
-    const char *tag = strrchr(image, ':');
-
-    return cs_xasprintf("docker.io/app@sha256:%ld", tag ? strtol(tag + 1, NULL, 10) / 2 : 0L);
-}
-
-static void start_container(struct sim *s, struct cs_jtree *pod, const char *name, const char *image)
-{
-    struct cs_jtree *list = sim_get(pod, "status/containerStatuses");
-    struct cs_jtree *st = status_of(pod, name);
-    cs_autofree char *id = image_id(image);
-    cs_autofree char *cid = cs_xasprintf("containerd://%llu", (unsigned long long)++s->containers);
-    int64_t restarts = st ? sim_int(st, "restartCount", 0) + 1 : 0;
-    char ts[CS_RFC3339_SIZE];
-
-    if (!list)
-        list = cs_jtree_set(sim_need(pod, "status"), "containerStatuses", cs_jtree_new_arr());
-    if (!st)
-        st = cs_jtree_append(list, cs_jtree_new_obj());
-    cs_jtree_set(st, "name", cs_jtree_new_str(name));
-    cs_jtree_set(st, "image", cs_jtree_new_str(image));
-    cs_jtree_set(st, "restartCount", cs_jtree_new_i64(restarts));
-    cs_jtree_del(st, "state");
-    if (spec_image_works(image)) {
-        cs_jtree_set(st, "imageID", cs_jtree_new_str(id));
-        cs_jtree_set(st, "containerID", cs_jtree_new_str(cid));
-        cs_jtree_set(sim_need(st, "state/running"), "startedAt", cs_jtree_new_str(sim_time(s, ts)));
-    } else {
-        cs_jtree_set(sim_need(st, "state/waiting"), "reason", cs_jtree_new_str("ImagePullBackOff"));
-    }
-    cs_jtree_set(st, "ready", cs_jtree_new_bool(false));
-}
-
-/* One thing that a container needs; false: nothing. */
-static bool container_step(struct sim *s, struct cs_jtree *pod, const struct cs_jtree *c)
-{
-    const char *name = sim_str(c, "name");
-    const char *image = sim_str(c, "image");
-    struct cs_jtree *st = status_of(pod, name);
-    bool resized;
-
-    if (!st || !cs_streq(sim_str(st, "image"), image)) {
-        start_container(s, pod, name, image);
-        (void)sim_resize_report(pod, status_of(pod, name), &resized);
-        return true;
-    }
-    if (sim_resize_report(pod, st, &resized)) {
-        start_container(s, pod, name, image);
-        return true;
-    }
-    if (resized)
-        return true;
-    if (cs_jtree_is(cs_jtree_get(st, "ready"), CS_J_TRUE) || !spec_image_works(image))
-        return false;
-    cs_jtree_set(st, "ready", cs_jtree_new_bool(true));
-    return true;
-}
-
-static bool conditions_step(struct sim *s, struct cs_jtree *t)
-{
-    bool containers = true;
-    bool ready;
-    bool changed;
-    char ts[CS_RFC3339_SIZE];
-
-    for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c)) {
-        const struct cs_jtree *st = status_of(t, sim_str(c, "name"));
-
-        containers = containers && st && cs_jtree_is(cs_jtree_get(st, "ready"), CS_J_TRUE);
-    }
-    ready = containers;
-    for (struct cs_jtree *g = cs_jtree_first(sim_get(t, "spec/readinessGates")); g; g = cs_jtree_next(g))
-        ready = ready && cs_streq(sim_condition(t, sim_str(g, "conditionType")), "True");
-    changed = sim_set_condition(t, "ContainersReady", containers, sim_time(s, ts));
-    return sim_set_condition(t, "Ready", ready, ts) || changed;
-}
-
-static bool run_pod(struct sim *s, struct cs_jtree *t)
-{
-    bool changed = false;
-    char node[16];
-    char ts[CS_RFC3339_SIZE];
-
-    if (!sim_str(t, "spec/nodeName")) {
-        (void)snprintf(node, sizeof(node), "node-%d", (int)sim_below(s, 3));
-        cs_jtree_set(sim_need(t, "spec"), "nodeName", cs_jtree_new_str(node));
-        return sim_set_condition(t, "PodScheduled", true, sim_time(s, ts)) || true;
-    }
-    for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c))
-        changed = container_step(s, t, c) || changed;
-    if (!cs_streq(sim_str(t, "status/phase"), "Running")) {
-        cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Running"));
-        changed = true;
-    }
-    return conditions_step(s, t) || changed;
-}
-
-static void kubelet(struct sim *s, uint64_t serial)
-{
-    struct sim_obj *o = sim_by_serial(s, serial);
-    cs_autojtree *t = NULL;
-    const char *phase;
-
-    if (!o)
-        return;
-    o->sync_planned = false;
-    phase = sim_str(o->t, "status/phase");
-    if (sim_str(o->t, "metadata/deletionTimestamp")) {
-        if (sim_chance(s, 600)) { /* it takes its time to stop */
-            o->sync_planned = true;
-            sim_later(s, sim_between(s, 100, 4000), kubelet, serial);
-            return;
-        }
-        if (!sim_get(o->t, "metadata/finalizers")) /* who takes the last one away brings us here again */
-            sim_remove(s, SIM_KUBELET, o);
-        return;
-    }
-    if (cs_streq(phase, "Failed") || cs_streq(phase, "Succeeded"))
-        return;
-    t = cs_jtree_dup(o->t);
-    if (run_pod(s, t))
-        (void)sim_commit(s, SIM_KUBELET, o, cs_take(t));
-}
-
-void sim_pod_changed(struct sim *s, struct sim_obj *pod)
-{
-    sim_hooks_pod_changed(s, pod);
-    if (pod->sync_planned)
-        return;
-    pod->sync_planned = true;
-    sim_later(s, sim_between(s, 20, sim_chance(s, 100) ? 6000 : 900), kubelet, pod->serial);
-}
-
-/* ---- garbage collection ---- */
-
-static bool orphaned(struct sim *s, const struct sim_obj *o)
-{
-    const struct cs_jtree *owners = sim_get(o->t, "metadata/ownerReferences");
-    size_t n = cs_jtree_is(owners, CS_J_ARRAY) ? cs_jtree_count(owners) : 0;
-
-    for (size_t i = 0; i < n; i++)
-        if (sim_by_uid(s, sim_str(cs_jtree_index(owners, i), "uid")))
-            return false;
-    return n > 0;
-}
-
-static bool mounted(struct sim *s, const char *claim)
-{
-    for (struct sim_obj *o = s->objs; o; o = o->next) {
-        if (o->kind != CS_K_POD)
-            continue;
-        for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v))
-            if (cs_streq(sim_str(v, "persistentVolumeClaim/claimName"), claim))
-                return true;
-    }
-    return false;
-}
-
-static bool collect_one(struct sim *s)
-{
-    for (struct sim_obj *o = s->objs; o; o = o->next) {
-        bool going = sim_str(o->t, "metadata/deletionTimestamp") != NULL;
-
-        if (!going && orphaned(s, o)) {
-            sim_delete(s, SIM_GC, o);
-            return true;
-        }
-        if (going && o->kind == CS_K_CLAIM && !mounted(s, o->name)) {
-            struct cs_jtree *t = cs_jtree_dup(o->t);
-
-            cs_jtree_del(sim_need(t, "metadata"), "finalizers");
-            (void)sim_commit(s, SIM_GC, o, t);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void collect(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    s->gc_planned = false;
-    while (collect_one(s)) {
-    }
-    s->gc_planned = false;
-}
-
-void sim_gc_soon(struct sim *s)
-{
-    if (s->gc_planned)
-        return;
-    s->gc_planned = true;
-    sim_later(s, sim_between(s, 20, 3000), collect, 0);
-}
-
-/* ---- the user ---- */
-
 static char *new_image(struct sim *s, bool may_be_bad)
 {
-    return cs_xasprintf(may_be_bad && sim_chance(s, 150) ? "bad:%llu" : "app:%llu", (unsigned long long)++s->edits);
+    static const char *const sick[] = {"dull", "loop", "bad"};
+    const char *name = may_be_bad && sim_chance(s, 150) ? "bad" : "app";
+
+    if (may_be_bad && s->sc->sick && sim_chance(s, 200))
+        name = sick[sim_below(s, CS_ARRAY_LEN(sick))];
+    return cs_xasprintf("%s:%llu", name, (unsigned long long)++s->edits);
 }
 
 static struct cs_jtree *container(struct cs_jtree *set, size_t i)
@@ -329,20 +113,10 @@ static void edit_scale(struct sim *s, struct cs_jtree *set)
             cs_jtree_new_i64(sim_int(set, "spec/replicas", 1) > 0 ? sim_int(set, "spec/replicas", 1) - 1 : 0));
 }
 
-static void restart_container(struct sim *s, struct cs_jtree *pod, const struct cs_jtree *st)
-{
-    cs_autofree char *name = cs_xstrdup(sim_str(st, "name"));
-    cs_autofree char *image = cs_xstrdup(sim_str(st, "image"));
-
-    start_container(s, pod, name, image);
-    (void)conditions_step(s, pod);
-}
-
 static void hurt_pod(struct sim *s)
 {
     struct sim_obj *o = any_pod(s);
     cs_autojtree *t = o ? cs_jtree_dup(o->t) : NULL;
-    struct cs_jtree *st;
 
     if (!o)
         return;
@@ -352,14 +126,12 @@ static void hurt_pod(struct sim *s)
         sim_delete(s, SIM_USER, o);
         return;
     case 2: /* the node evicts it */
-        cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Failed"));
-        cs_jtree_set(sim_need(t, "status"), "reason", cs_jtree_new_str("Evicted"));
+        sim_pod_finishes(t, s->sc->sick && sim_chance(s, 300));
         break;
     default: /* its container crashes */
-        st = sim_get(t, "status/containerStatuses");
-        if (!cs_jtree_is(st, CS_J_ARRAY) || cs_jtree_count(st) == 0)
-            return;
-        restart_container(s, t, cs_jtree_first(st));
+        if (o->report)
+            return; /* the kubelet has something else to say first */
+        sim_container_crashes(s, t);
         break;
     }
     (void)sim_commit(s, SIM_USER, o, cs_take(t));
@@ -424,6 +196,8 @@ static void keep_pod(struct sim *s)
 }
 
 /* What a user does about claims. True: it was an edit of the set. */
+#define STUCK_MS 900000 /* by then nothing moves any more */
+
 static bool mind_claims(struct sim *s, struct cs_jtree *set)
 {
     switch (sim_below(s, 6)) {
@@ -449,20 +223,68 @@ static void take_back(struct sim *s, uint64_t arg)
     struct cs_jtree *t;
 
     (void)arg;
-    if (!s->regret)
+    if (!s->regret || !set)
         return;
     t = cs_jtree_dup(set->t);
     cs_jtree_set(t, "spec", cs_take(s->regret));
     (void)sim_commit(s, SIM_USER, set, t);
 }
 
+static void edit_node_selector(struct sim *s)
+{
+    struct sim_obj *set = sim_the_set(s);
+    struct cs_jtree *t = set ? cs_jtree_dup(set->t) : NULL;
+
+    if (!set)
+        return;
+    if (sim_get(t, "spec/template/spec/nodeSelector"))
+        cs_jtree_del(sim_get(t, "spec/template/spec"), "nodeSelector");
+    else
+        cs_jtree_set(sim_need(t, "spec/template/spec"), "nodeSelector", sim_parse("{\"disk\":\"none\"}"));
+    (void)sim_commit(s, SIM_USER, set, t);
+}
+
+/* What goes wrong besides, by no fault of requests. True: this turn is used up. */
+static bool troubles(struct sim *s)
+{
+    const struct sim_scenario *sc = s->sc;
+
+    if (sc->nodes_die && sim_chance(s, 200)) {
+        sim_node_dies(s);
+    } else if (sc->refuses && sim_chance(s, 200)) {
+        sim_refuse(s);
+    } else if (sc->unscheduled && sim_chance(s, 150)) {
+        s->trouble.full_until_ms = s->now_ms + sim_between(s, 1000, 60000);
+        sim_say(s, "the cluster is full until %lld", (long long)s->trouble.full_until_ms);
+    } else if (sc->unscheduled && sc->recreates && sim_chance(s, 100)) {
+        edit_node_selector(s);
+    } else if (sc->remakes && sim_chance(s, 150)) {
+        sim_remake(s);
+    } else if (sc->meddles && sim_chance(s, 350)) {
+        sim_meddle(s);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void sim_user_act(struct sim *s)
 {
     const struct sim_scenario *sc = s->sc;
     struct sim_obj *set = sim_the_set(s);
-    cs_autojtree *t = cs_jtree_dup(set->t);
-    uint64_t dice = sim_below(s, 100);
+    cs_autojtree *t = NULL;
+    uint64_t dice;
 
+    if (troubles(s) || !set)
+        return;
+    t = cs_jtree_dup(set->t);
+    dice = sim_below(s, 100);
+    if (sc->edits && sim_chance(s, 500)) {
+        sim_edits_remember(s, t);
+        sim_edits_any(s, t);
+        (void)sim_commit(s, SIM_USER, set, cs_take(t));
+        return;
+    }
     if (sc->resizes && sim_chance(s, 400))
         sim_resize_edit(s, t); /* and more besides */
     if (sc->hooks && sim_chance(s, 150)) {
@@ -506,35 +328,10 @@ static const char first_claims[] =
     "[{\"metadata\":{\"name\":\"data\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":"
     "{\"storage\":\"1Gi\"}}}}]";
 
-static void bind_claim(struct sim *s, uint64_t serial)
-{
-    struct sim_obj *o = sim_by_serial(s, serial);
-    struct cs_jtree *t = o ? cs_jtree_dup(o->t) : NULL;
-
-    if (!o)
-        return;
-    cs_jtree_set(sim_need(t, "status"), "phase", cs_jtree_new_str("Bound"));
-    (void)sim_commit(s, SIM_KUBELET, o, t);
-}
-
-void sim_claim_created(struct sim *s, struct sim_obj *claim)
-{
-    if (s->sc->minds_claims)
-        sim_later(s, sim_between(s, 20, 3000), bind_claim, claim->serial);
-}
-
-void sim_user_begin(struct sim *s)
+void sim_user_make_set(struct sim *s)
 {
     struct cs_jtree *t;
 
-    for (int i = 0; i < 3; i++) {
-        cs_autofree char *text =
-            cs_xasprintf("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"node-%d\"},"
-                         "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}",
-                i);
-
-        (void)sim_create(s, SIM_USER, CS_K_NODE, sim_parse(text));
-    }
     t = sim_parse(first_set);
     cs_jtree_set(cs_jtree_get(t, "spec"), "replicas", cs_jtree_new_i64(sim_between(s, 1, 6)));
     if (s->sc->claims)
@@ -552,10 +349,37 @@ void sim_user_begin(struct sim *s)
     (void)sim_create(s, SIM_USER, CS_K_SET, t);
 }
 
-void sim_user_settle(struct sim *s)
+void sim_user_begin(struct sim *s)
 {
-    struct sim_obj *set = sim_the_set(s);
-    struct cs_jtree *t = cs_jtree_dup(set->t);
+    for (uint64_t i = 0; i < 3; i++)
+        sim_node_create(s, i);
+    sim_user_make_set(s);
+}
+
+/* Something that the controller cannot mend stays in the way. */
+static void spoil(struct sim *s, struct cs_jtree *set)
+{
+    static const char *const images[] = {"bad:9999", "dull:9999"};
+
+    switch (sim_below(s, 4)) {
+    case 0:
+        cs_jtree_set(sim_need(set, "spec/template/spec"), "nodeSelector", sim_parse("{\"disk\":\"none\"}"));
+        break;
+    case 1: /* admission would refuse it; it came while the webhook was absent */
+        cs_jtree_set(sim_need(set, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
+        cs_jtree_del(sim_need(set, "spec/updateStrategy"), "maxSurge");
+        edit_env(s, set);
+        break;
+    default:
+        cs_jtree_set(container(set, 0), "image", cs_jtree_new_str(images[sim_below(s, CS_ARRAY_LEN(images))]));
+        break;
+    }
+    if (sim_chance(s, 300))
+        cs_jtree_set(cs_jtree_get(set, "spec"), "progressDeadlineSeconds", cs_jtree_new_i64(60));
+}
+
+static void settle_set(struct sim *s, struct cs_jtree *t)
+{
     struct cs_jtree *st = sim_need(t, "spec/updateStrategy");
     const char *type = sim_str(st, "type");
 
@@ -566,8 +390,57 @@ void sim_user_settle(struct sim *s)
     for (size_t i = 0; i < 2; i++) {
         cs_autofree char *image = new_image(s, false);
 
-        if (!spec_image_works(sim_str(container(t, i), "image")))
+        if (!sim_image_works(sim_str(container(t, i), "image")))
             cs_jtree_set(container(t, i), "image", cs_jtree_new_str(image));
     }
+    if (sim_get(t, "spec/template/spec/nodeSelector"))
+        cs_jtree_del(sim_get(t, "spec/template/spec"), "nodeSelector");
+    if (s->sc->edits)
+        sim_edits_settle(s, t);
+    if (s->sc->ends_stuck)
+        spoil(s, t);
+}
+
+/* Something happens, so that the run looks at the set once more. */
+static void look_again(struct sim *s, uint64_t arg)
+{
+    struct sim_obj *node = sim_find(s, CS_K_NODE, "node-0");
+    struct cs_jtree *t = node ? cs_jtree_dup(node->t) : NULL;
+
+    (void)arg;
+    if (!node)
+        return;
+    cs_jtree_set(sim_need(t, "metadata/annotations"), "looked-at", cs_jtree_new_str("yes"));
+    (void)sim_commit(s, SIM_USER, node, t);
+}
+
+static void last_edit(struct sim *s, uint64_t arg)
+{
+    struct sim_obj *set = sim_the_set(s);
+    struct cs_jtree *t;
+
+    if (!set || sim_str(set->t, "metadata/deletionTimestamp")) { /* it is being made again */
+        sim_later(s, 500, last_edit, arg);
+        return;
+    }
+    s->settled = true;
+    t = cs_jtree_dup(set->t);
+    settle_set(s, t);
     (void)sim_commit(s, SIM_USER, set, t);
+    s->judge_from_ms = s->now_ms + STUCK_MS;
+    if (s->sc->ends_stuck)
+        sim_later(s, STUCK_MS, look_again, 0);
+}
+
+void sim_user_settle(struct sim *s)
+{
+    s->trouble.full_until_ms = s->trouble.deny_until_ms = s->trouble.quota_until_ms = s->now_ms;
+    if (s->sc->nodes_die)
+        sim_nodes_settle(s);
+    if (s->sc->meddles)
+        sim_meddle_settle(s);
+    for (struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_POD && s->sc->unscheduled)
+            sim_pod_changed(s, o);
+    last_edit(s, 0);
 }

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * More of what must hold at every commit: the decisions D1 to D8 by name, the availability that the strategy promises, and
+ * that nothing of anybody else is touched. Where the controller may have decided on an older state, the samples of the window
+ * say what it may have seen.
+ */
+#include <string.h>
+
+#include "common/api/gvr.h"
+#include "common/base/alloc.h"
+#include "test/sim/sim.h"
+
+#define NODE_LOST_MS 30000 /* D1 */
+#define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
+
+static int64_t sent_ms(const struct sim *s)
+{
+    return s->current ? s->current->sent_ms : s->now_ms;
+}
+
+/* ---- samples ---- */
+
+static int64_t least_min_ready(struct sim *s)
+{
+    int64_t least = INT64_MAX;
+
+    for (size_t i = s->n_limits; i-- > 0;) {
+        least = s->limits[i].min_ready_s < least ? s->limits[i].min_ready_s : least;
+        if (s->limits[i].from_ms < sim_window_begin(s))
+            break;
+    }
+    return s->n_limits > 0 ? least : 0;
+}
+
+static bool named_for_delete(const struct sim_obj *set, const char *name)
+{
+    const struct cs_jtree *names = sim_get(set->t, "spec/scaleStrategy/podsToDelete");
+
+    for (struct cs_jtree *n = cs_jtree_is(names, CS_J_ARRAY) ? cs_jtree_first(names) : NULL; n; n = cs_jtree_next(n))
+        if (cs_streq(cs_jtree_str(n), name))
+            return true;
+    return false;
+}
+
+/* D4: the claim is the set's beyond doubt. */
+static bool clean_claim(const struct sim_obj *set, const struct sim_obj *claim, const char *id)
+{
+    cs_autofree char *tail = cs_xasprintf("-" SIM_SET "-%s", id ? id : "");
+    size_t len = strlen(claim->name);
+    size_t n = strlen(tail);
+
+    return id && len > n && strcmp(claim->name + len - n, tail) == 0 &&
+           cs_streq(sim_controller_of(claim->t), set->uid) && !sim_str(claim->t, "metadata/deletionTimestamp");
+}
+
+/* D1: the replacement of a Pod that is Terminating does not wait for its id once the node is lost. */
+static bool is_lost(struct sim *s, const struct sim_obj *pod)
+{
+    const char *node = sim_str(pod->t, "spec/nodeName");
+    const struct sim_obj *n = node ? sim_find(s, CS_K_NODE, node) : NULL;
+    int64_t deleted = 0;
+
+    if (!sim_str(pod->t, "metadata/deletionTimestamp") || !node)
+        return false;
+    (void)cs_rfc3339_parse(cs_str(sim_str(pod->t, "metadata/deletionTimestamp")), &deleted);
+    return cs_clock_wall_ms(&s->clock) >= deleted + NODE_LOST_MS &&
+           (!n || !cs_streq(sim_condition(n->t, "Ready"), "True"));
+}
+
+/* The id of this claim waits for a Pod, or for the one that has it to go: nobody else's object is in the way. */
+static bool holds_id(struct sim *s, const struct sim_obj *set, const struct sim_obj *claim)
+{
+    const char *id = sim_label(claim->t, CS_LABEL_INSTANCE_ID);
+    cs_autofree char *pod_name = cs_xasprintf(SIM_SET "-%s", id ? id : "");
+    cs_autofree char *tail = cs_xasprintf("-" SIM_SET "-%s", id ? id : "");
+
+    if (claim->meddled_ms != 0 || !clean_claim(set, claim, id) || named_for_delete(set, pod_name))
+        return false;
+    for (const struct sim_obj *o = s->objs; o; o = o->next) {
+        if (o->kind == CS_K_CLAIM && o != claim && strlen(o->name) > strlen(tail) &&
+            strcmp(o->name + strlen(o->name) - strlen(tail), tail) == 0) {
+            if (!clean_claim(set, o, id) || o->serial < claim->serial)
+                return false; /* one of several claims speaks for the id */
+        }
+        if (o->kind != CS_K_POD)
+            continue;
+        if (strcmp(o->name, pod_name) == 0
+                ? !sim_is_ours(set, o->t) || sim_pod_active(o->t) || is_lost(s, o) || o->meddled_ms != 0
+                : cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id) || sim_mounts(o->t, claim->name))
+            return false;
+    }
+    return true;
+}
+
+void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x)
+{
+    int64_t min_ready = least_min_ready(s);
+
+    for (struct sim_obj *o = s->objs; o; o = o->next) {
+        if (o->kind == CS_K_CLAIM && s->sc->claims)
+            x->held += holds_id(s, set, o);
+        if (o->kind != CS_K_POD || !sim_pod_active(o->t) || !sim_is_ours(set, o->t))
+            continue;
+        bool available = sim_available(s, o->t, min_ready);
+        bool going = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) || named_for_delete(set, o->name);
+
+        if (available != (o->available_ms != 0))
+            o->available_ms = available ? s->now_ms : 0;
+        x->available += available;
+        x->kept += available || (going && !cs_streq(sim_label(o->t, CS_LABEL_LIFECYCLE_STATE), "PreparingDelete"));
+    }
+    x->taken = s->taken;
+    x->fresh = s->fresh;
+}
+
+/* ---- availability ---- */
+
+static int64_t least_floor(struct sim *s)
+{
+    int64_t least = INT64_MAX;
+
+    for (size_t i = s->n_limits; i-- > 0;) {
+        least = s->limits[i].floor < least ? s->limits[i].floor : least;
+        if (s->limits[i].from_ms < sim_window_begin(s))
+            break;
+    }
+    return s->n_limits > 0 ? least : 0;
+}
+
+/* Others that are available, and were not so before that time: the controller may know of these and not yet of losses. */
+static int64_t newly_available(struct sim *s, const struct sim_obj *pod, int64_t since_ms)
+{
+    int64_t n = 0;
+
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        n += o != pod && o->kind == CS_K_POD && o->available_ms > since_ms;
+    return n;
+}
+
+/*
+ * Spec §5.2, §6.2: an available Pod is taken out of service only if, by what the controller may have seen, as many others stay
+ * as the strategy promises. Deletions count what is to go anyway as there, as deleteReadyLimit does. A request that lands
+ * after it was given up is not judged: it was within the bounds when it was sent.
+ */
+void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
+{
+    int64_t floor = least_floor(s);
+    int64_t most = INT64_MIN;
+
+    if (sim_is_late(s) || !sim_is_ours(sim_the_set(s), pod->t) || !sim_available(s, pod->t, least_min_ready(s)))
+        return;
+    sim_check_state(s);
+    for (size_t i = s->n_samples; i-- > 0;) {
+        const struct sim_sample *x = &s->samples[i];
+        bool counted = pod->available_ms != 0 && pod->available_ms <= x->from_ms;
+        int64_t left = (deleted ? x->kept : x->available) - (int64_t)(s->taken - x->taken) - counted +
+                       newly_available(s, pod, x->from_ms);
+
+        most = left > most ? left : most;
+        if (x->from_ms < sim_window_begin(s))
+            break;
+    }
+    if (most < floor)
+        sim_fail(s, "Pod %s is %s with at most %lld others in service, but the strategy promises %lld", pod->name,
+            deleted ? "deleted" : "taken out of service", (long long)most, (long long)floor);
+    s->taken++;
+}
+
+/* ---- D1: an id that waits for a Pod comes before a new one ---- */
+
+static bool id_is_new(struct sim *s, const struct sim_obj *claim, const char *id)
+{
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o != claim && (o->kind == CS_K_POD || o->kind == CS_K_CLAIM) &&
+            cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
+            return false;
+    return true;
+}
+
+void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late)
+{
+    int64_t want = sim_most_allowed(s);
+    struct sim_sample now = {.pods = sim_active_pods(s)};
+    int64_t least;
+
+    if (!id_is_new(s, claim, sim_label(claim->t, CS_LABEL_INSTANCE_ID)))
+        return;
+    for (size_t i = s->n_limits; i-- > 0;) {
+        late = late || s->limits[i].reuse_off;
+        if (s->limits[i].from_ms < sim_window_begin(s))
+            break;
+    }
+    /* Now, without itself: by time alone a node may have been lost for long enough. */
+    if (sim_the_set(s))
+        sim_rules_sample(s, sim_the_set(s), &now);
+    least = now.pods + now.held - 1;
+    for (size_t i = s->n_samples; i-- > 0;) {
+        const struct sim_sample *x = &s->samples[i];
+        int64_t taken = x->pods + x->held + (int64_t)(s->fresh - x->fresh);
+
+        least = taken < least ? taken : least;
+        if (x->from_ms < sim_window_begin(s))
+            break;
+    }
+    if (!late && !s->orphan_creates && s->claims_meddled_ms < sim_window_begin(s) && least >= want)
+        sim_fail(s, "D1: claim %s is made for a new id, though with the ids that wait there are %lld of %lld",
+            claim->name, (long long)least, (long long)want);
+    s->fresh++;
+}
+
+/* ---- D2 ---- */
+
+void sim_rules_set_read(struct sim *s)
+{
+    s->set_reads_ms[s->n_set_reads++ % CS_ARRAY_LEN(s->set_reads_ms)] = s->now_ms;
+}
+
+/* D2: before anything destructive the set was read by name. */
+void sim_rules_destructive(struct sim *s, const char *what, const char *name)
+{
+    uint64_t have = s->n_set_reads < CS_ARRAY_LEN(s->set_reads_ms) ? s->n_set_reads : CS_ARRAY_LEN(s->set_reads_ms);
+    bool read = false;
+
+    for (uint64_t i = 0; i < have; i++)
+        read = read || (s->set_reads_ms[i] <= sent_ms(s) && s->set_reads_ms[i] >= sent_ms(s) - READ_FOR_MS);
+    /* the ring holds the last ones: an older one may have been pushed out when the request was long on its way */
+    if (!read && s->now_ms - sent_ms(s) < 1000)
+        sim_fail(s, "D2: %s %s, and the set was not read before it", what, name);
+}
+
+/* ---- D3, D4 ---- */
+
+/* Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. */
+void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0)
+        return;
+    for (const struct sim_obj *c = s->objs; c; c = c->next)
+        if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 &&
+            clean_claim(set, c, sim_label(pod->t, CS_LABEL_INSTANCE_ID)))
+            sim_fail(s, "D3: Pod %s is deleted before its claim %s was handed over", pod->name, c->name);
+}
+
+/* A claim is handed over or deleted. */
+void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim)
+{
+    const char *id = sim_label(claim->t, CS_LABEL_INSTANCE_ID);
+    cs_autofree char *pod_name = cs_xasprintf(SIM_SET "-%s", id ? id : "");
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set || claim->meddled_ms > sim_window_begin(s))
+        return;
+    if (!clean_claim(set, claim, id))
+        sim_fail(s, "D4: claim %s goes, though it is not the set's beyond doubt", claim->name);
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_POD && strcmp(o->name, pod_name) != 0 && sim_was_ours(s, o->t) &&
+            o->meddled_ms <= sim_window_begin(s) &&
+            (cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id) || sim_mounts(o->t, claim->name)) &&
+            o->created_ms < sim_window_begin(s))
+            sim_fail(s, "D4: claim %s goes, though Pod %s has its id or mounts it", claim->name, o->name);
+}
+
+/* ---- D8 ---- */
+
+static const char *anno(const struct cs_jtree *obj, const char *key)
+{
+    const struct cs_jtree *annos = sim_get(obj, "metadata/annotations");
+    const struct cs_jtree *v = cs_jtree_is(annos, CS_J_OBJECT) ? cs_jtree_get(annos, key) : NULL;
+
+    return v ? cs_jtree_str(v) : NULL;
+}
+
+void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    bool was = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) != NULL;
+    bool is = sim_label(after, CS_LABEL_SPECIFIED_DELETE) != NULL;
+
+    if (is && !was && !anno(after, CS_ANNO_RECREATE_FOR))
+        sim_fail(s, "D8: Pod %s is marked without the revision that it is marked for", o->name);
+    if (was && !is && !anno(o->t, CS_ANNO_RECREATE_FOR))
+        sim_fail(s, "D8: the user's mark is taken off Pod %s", o->name);
+    if (was && !is && anno(after, CS_ANNO_RECREATE_FOR))
+        sim_fail(s, "D8: the mark of Pod %s goes, its annotation stays", o->name);
+    if (is && !was)
+        sim_rules_destructive(s, "a mark on Pod", o->name);
+}
+
+/* ---- gate ---- */
+
+/* Spec §6.6: the server had the gate as False before the request for the image was sent. */
+void sim_rules_image(struct sim *s, const struct sim_obj *o)
+{
+    const char *gate = sim_condition(o->t, CS_COND_INPLACE_READY);
+
+    if (!cs_streq(gate, "False"))
+        sim_fail(s, "the image of Pod %s changes while its gate is %s", o->name, gate ? gate : "not written");
+    else if (o->gate_off_ms > sent_ms(s))
+        sim_fail(s, "the image of Pod %s was sent before the server had its gate as False", o->name);
+}
+
+void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *p = sim_by_serial(s, o->serial);
+
+    if (p && !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "False") &&
+        cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "False"))
+        p->gate_off_ms = s->now_ms;
+}
+
+/* ---- nothing of anybody else ---- */
+
+static bool pod_of_ours(struct sim *s, const char *uid)
+{
+    const struct sim_obj *o = uid ? sim_by_uid(s, uid) : NULL;
+
+    return o && o->kind == CS_K_POD && sim_was_ours(s, o->t);
+}
+
+/* Its controller is the set, or a Pod of the set; what a set that is gone decided may still land for a while. */
+void sim_rules_touched(struct sim *s, const struct sim_obj *o)
+{
+    const char *uid = sim_controller_of(o->t);
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (o->kind != CS_K_POD && o->kind != CS_K_CLAIM)
+        return;
+    if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && pod_of_ours(s, uid)))
+        sim_fail(s, "%s %s is written, but it is not the set's", cs_kind_gvr(o->kind)->kind, o->name);
+    else if (o->kind == CS_K_POD && !(set && cs_streq(uid, set->uid)) && s->set_gone_ms < sim_window_begin(s))
+        sim_fail(s, "Pod %s is written long after its set has gone", o->name);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is a fact about the simulated cluster, and what must hold of it: sim_facts.c, sim_rules.c, sim_check.c.
+ */
+#ifndef CS_TEST_SIM_RULES_H
+#define CS_TEST_SIM_RULES_H
+
+#include "test/sim/sim_types.h"
+
+enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
+
+/* sim_facts.c */
+bool sim_pod_finished(const struct cs_jtree *pod);
+bool sim_pod_active(const struct cs_jtree *pod);
+struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
+const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
+bool sim_mounts(const struct cs_jtree *pod, const char *claim);
+const char *sim_controller_of(const struct cs_jtree *obj);
+bool sim_was_ours(const struct sim *s, const struct cs_jtree *obj);
+bool sim_is_ours(const struct sim_obj *set, const struct cs_jtree *pod);
+int64_t sim_active_pods(struct sim *s);
+int64_t sim_scaled(const struct cs_jtree *v, int64_t n, bool up, int64_t otherwise);
+int64_t sim_partition(const struct cs_jtree *set);
+int64_t sim_surge(const struct cs_jtree *set);
+int64_t sim_max_unavailable(const struct cs_jtree *set);
+bool sim_ready(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_s);
+bool sim_available(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_s);
+
+/* sim_rules.c */
+void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x);
+void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
+void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
+void sim_rules_set_read(struct sim *s);
+void sim_rules_destructive(struct sim *s, const char *what, const char *name);
+void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod);
+void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
+void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_image(struct sim *s, const struct sim_obj *o);
+void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_touched(struct sim *s, const struct sim_obj *o);
+
+/* sim_check.c */
+int64_t sim_window_begin(const struct sim *s);
+int64_t sim_most_allowed(struct sim *s);
+bool sim_is_late(const struct sim *s); /* what is being done was given up by who sent it */
+void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
+void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
+void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
+void sim_check_state(struct sim *s);
+
+#endif
