@@ -104,10 +104,17 @@ struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
 /* sim_check.c */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
-void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
+void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
+
+/* sim_promises.c; the first before the deletion, the others as sim_check_commit and sim_check_create */
+bool sim_wish_is_known(const struct sim *s); /* without faults */
+void sim_promise_delete(struct sim *s, const struct sim_obj *pod);
+void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image);
+void sim_promise_claim(struct sim *s, const struct sim_obj *claim);
+void sim_promise_strike(struct sim *s, const struct sim_obj *set, const struct cs_jtree *after);
 
 /* sim_converged.c */
 bool sim_converged(struct sim *s, char *ret_why, size_t size);

@@ -92,9 +92,14 @@ static int64_t creates_under_way(const struct sim *s)
     return n;
 }
 
-/* There were, or somebody who looked at different things at different times saw, more Pods than replicas. */
+/*
+ * There were, or somebody who looked at different things at different times saw, more Pods than replicas. The latter were read from
+ * the server, whatever the watches do (D2).
+ */
 static bool excess_lately(struct sim *s)
 {
+    int64_t read_from = (s->current ? s->current->sent_ms : s->now_ms) - FRESH_WINDOW_MS;
+    int64_t until = INT64_MAX;
     int64_t most_pods = 0;
     int64_t least_replicas = INT64_MAX;
 
@@ -102,9 +107,11 @@ static bool excess_lately(struct sim *s)
         const struct sim_sample *x = &s->samples[i];
 
         most_pods = x->pods > most_pods ? x->pods : most_pods;
-        least_replicas = x->replicas < least_replicas ? x->replicas : least_replicas;
+        if (until >= read_from && x->replicas < least_replicas)
+            least_replicas = x->replicas;
         if (x->from_ms < window_begin(s))
             break;
+        until = x->from_ms;
     }
     /*
      * A create under way counts already: replicas may have been lowered since, an earlier create may have landed late, and with
@@ -185,7 +192,17 @@ static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
     }
 }
 
-void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o)
+/* Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). */
+static int64_t pods_in_time(const struct sim *s)
+{
+    int64_t n = 0;
+
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        n += o->kind == CS_K_POD && !o->late && sim_pod_active(o->t);
+    return n;
+}
+
+void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
 {
     bool late = s->current && (!s->current->done || s->now_ms >= s->current->sent_ms + 5000);
 
@@ -193,14 +210,17 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
         sim_check_commit(s, who, o, o->t);
         return;
     }
+    if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
+        sim_promise_claim(s, o);
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
     check_mounts(s, o);
     check_new_claims(s, o, late);
-    if (!s->orphan_creates && sim_active_pods(s) > most_allowed(s, false))
-        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)sim_active_pods(s),
+    o->late = late;
+    if (!late && pods_in_time(s) > most_allowed(s, false))
+        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));
 }
 
@@ -236,7 +256,7 @@ static void check_available(struct sim *s, const struct sim_obj *leaving)
     int64_t most = sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1);
     int64_t left = 0;
 
-    if (!s->sc->strict_unavailable || !available(leaving->t))
+    if (!s->sc->strict_unavailable || !available(leaving->t) || (s->sc->scales && !sim_wish_is_known(s)))
         return;
     for (const struct sim_obj *o = s->objs; o; o = o->next)
         left += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) && available(o->t);
@@ -302,11 +322,12 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
         sim_fail(s, "the id of Pod %s was changed", o->name);
     if (images_differ(o->t, after))
         sim_hooks_check_image(s, sim_the_set(s), o);
-    if (images_differ(o->t, after) && has_gate(o->t) && cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True"))
-        sim_fail(s, "the image of Pod %s changes while its gate is True", o->name);
+    if (images_differ(o->t, after) && has_gate(o->t) && !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "False"))
+        sim_fail(s, "the image of Pod %s changes while its gate is not False", o->name);
     if (leaves(o->t, after))
         check_available(s, o);
     check_gate_opens(s, o, after);
+    sim_promise_pod(s, o, after, images_differ(o->t, after));
     if (marked && always_in_place_only(s))
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
 }
@@ -364,6 +385,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
     check_kept(s, o);
+    sim_promise_delete(s, o);
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
@@ -477,8 +499,12 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         take_limits(s, after);
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
-    if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
+    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec")))
+        s->spec_changed_ms = s->now_ms;
+    if (who == SIM_CONTROLLER && o->kind == CS_K_SET) {
         check_verdict(s, after);
+        sim_promise_strike(s, o, after);
+    }
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)
