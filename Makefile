@@ -103,7 +103,7 @@ unit-binaries: $(UNIT_TESTS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-sim test-mutants test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -127,6 +127,9 @@ test-sim: deps-test ## the controller in a simulated cluster with faults
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
 	@$(BUILD)/test/sim
 endif
+
+test-mutants: deps-test ## mistakes put into the controller one at a time, each of which the simulation has to notice; ONLY=REGEX
+	@test/mutants/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases

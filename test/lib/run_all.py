@@ -20,6 +20,7 @@ STEPS = [
     ("unit tests under ASan and UBSan", ["test-unit", SAN]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
+    ("mutants, which the simulation must notice", ["test-mutants"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
     ("end to end", ["test-e2e"]),
