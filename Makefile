@@ -113,6 +113,7 @@ unit-binaries: $(UNIT_WANTED)
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 .PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire
 .PHONY: demo test test-unit test-sim test-status test-integration test-chaos test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-sim test-mutants test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -163,6 +164,8 @@ test-hardening: all ## what compiler and linker must have put into the programs 
 
 test-fire: deps-test ## the webhook attacked: floods, slow and endless requests, smuggling, TLS scanners; ONLY=REGEX
 	@SANITIZE=$(SANITIZE) test/fire/run.py $(if $(ONLY),--only '$(ONLY)')
+test-mutants: deps-test ## mistakes put into the controller one at a time, each of which the simulation has to notice; ONLY=REGEX
+	@test/mutants/run.py $(if $(ONLY),--only '$(ONLY)')
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases

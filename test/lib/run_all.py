@@ -25,6 +25,7 @@ STEPS = [
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
     ("the webhook under fire", ["test-fire"]),
+    ("mutants, which the simulation must notice", ["test-mutants"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
     ("chaos", ["test-chaos"]),

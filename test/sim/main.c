@@ -24,7 +24,10 @@
 #define SIM_ALL .scales = true, .deletes = true, .recreates = true
 
 static const struct sim_scenario scenarios[] = {
-    {.name = "rollouts without faults stay within maxUnavailable", .recreates = true, .strict_unavailable = true},
+    {.name = "rollouts and scaling without faults stay within maxUnavailable",
+        .scales = true,
+        .recreates = true,
+        .strict_unavailable = true},
     {.name = "everything a user does, without faults", .scales = true, .deletes = true, .recreates = true},
     {.name = "claims survive deletions and evictions", .claims = true, .deletes = true, .faults = true},
     {.name = "faults and crashes", .faults = true, .scales = true, .deletes = true, .recreates = true},

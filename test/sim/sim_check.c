@@ -193,7 +193,18 @@ static void note_set(struct sim *s, const struct sim_obj *set)
     s->n_limits = 0;
 }
 
-void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o)
+/* Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). */
+static int64_t pods_in_time(struct sim *s)
+{
+    const struct sim_obj *set = sim_the_set(s);
+    int64_t n = 0;
+
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        n += o->kind == CS_K_POD && !o->late && sim_pod_active(o->t) && sim_is_ours(set, o->t);
+    return n;
+}
+
+void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
 {
     bool late = sim_is_late(s);
 
@@ -210,8 +221,9 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
     check_pod_name(s, o);
     check_mounts(s, o);
     check_new_claims(s, o, late);
-    if (!s->orphan_creates && sim_active_pods(s) > most_allowed(s, false))
-        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)sim_active_pods(s),
+    o->late = late;
+    if (!late && pods_in_time(s) > most_allowed(s, false))
+        sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));
 }
 
@@ -239,7 +251,7 @@ static void check_available(struct sim *s, const struct sim_obj *leaving)
     int64_t most = set ? sim_int(set->t, "spec/updateStrategy/maxUnavailable", 1) : 0;
     int64_t left = 0;
 
-    if (!s->sc->strict_unavailable || !sim_available(s, leaving->t, 0))
+    if (!s->sc->strict_unavailable || !sim_available(s, leaving->t, 0) || (s->sc->scales && !sim_wish_is_known(s)))
         return;
     for (const struct sim_obj *o = s->objs; o; o = o->next)
         left += o != leaving && o->kind == CS_K_POD && sim_pod_active(o->t) && sim_available(s, o->t, 0);
@@ -312,6 +324,7 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
     }
     sim_rules_mark(s, o, after);
     check_gate_opens(s, o, after);
+    sim_promise_pod(s, o, after, images_differ(o->t, after));
     if (marked && always_in_place_only(s))
         sim_fail(s, "InPlaceOnly, but Pod %s is marked to be recreated", o->name);
 }
@@ -377,6 +390,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     sim_rules_destructive(s, "the deletion of Pod", o->name);
     sim_rules_pod_deleted(s, o);
     check_kept(s, o);
+    sim_promise_delete(s, o);
     if (!o->called_for && !finished && !excess_lately(s))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
@@ -498,12 +512,16 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         sim_check_state(s); /* what has become available by time alone */
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
+    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec")))
+        s->spec_changed_ms = s->now_ms;
     if (who == SIM_CONTROLLER)
         sim_rules_touched(s, o);
     if (o->kind == CS_K_POD)
         sim_rules_note_gate(s, o, after);
-    if (who == SIM_CONTROLLER && o->kind == CS_K_SET)
+    if (who == SIM_CONTROLLER && o->kind == CS_K_SET) {
         check_verdict(s, after);
+        sim_promise_strike(s, o, after);
+    }
     if (who == SIM_CONTROLLER && o->kind == CS_K_POD)
         check_pod_commit(s, o, after);
     if (who == SIM_CONTROLLER && o->kind == CS_K_CLAIM)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is a fact about the simulated cluster, and what must hold of it: sim_facts.c, sim_rules.c, sim_check.c.
+ * What is a fact about the simulated cluster, and what must hold of it: sim_facts.c, sim_rules.c, sim_promises.c, sim_check.c.
  */
 #ifndef CS_TEST_SIM_RULES_H
 #define CS_TEST_SIM_RULES_H
@@ -44,9 +44,15 @@ int64_t sim_window_begin(const struct sim *s);
 int64_t sim_most_allowed(struct sim *s);
 bool sim_is_late(const struct sim *s); /* what is being done was given up by who sent it */
 void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
-void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o);
+void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
+
+/* sim_promises.c; the first before the deletion, the others as sim_check_commit */
+bool sim_wish_is_known(const struct sim *s); /* without faults */
+void sim_promise_delete(struct sim *s, const struct sim_obj *pod);
+void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image);
+void sim_promise_strike(struct sim *s, const struct sim_obj *set, const struct cs_jtree *after);
 
 #endif

@@ -18,6 +18,7 @@ struct sim_obj {
     uint64_t rv;
     struct cs_jtree *t;
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
+    bool late; /* Pod: its creation landed when it was given up already */
     bool doomed; /* claim: the controller has deleted it, by the rules */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
@@ -143,6 +144,7 @@ struct sim {
     uint64_t containers; /* ids of containers so far */
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
+    int64_t spec_changed_ms; /* when the set's spec last changed */
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
