@@ -23,6 +23,8 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sec
 ifneq ($(SANITIZE),)
 OPT      := -O1 -g -fno-omit-frame-pointer
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+# It defines what signed overflow gives, so that UBSan would not report one.
+HARDEN   := $(filter-out -fno-strict-overflow,$(HARDEN))
 else
 HARDEN   += -D_FORTIFY_SOURCE=3 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 HARDEN   := $(filter-out -D_FORTIFY_SOURCE=3,$(HARDEN)) -D_FORTIFY_SOURCE=3
