@@ -18,6 +18,7 @@ SAN = "SANITIZE=address,undefined"
 STEPS = [
     ("unit tests", ["test-unit"]),
     ("unit tests under ASan and UBSan", ["test-unit", SAN]),
+    ("corpus of the fuzzers under ASan and UBSan", ["test-fuzz", SAN]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
     ("status, as tools read it", ["test-status"]),
