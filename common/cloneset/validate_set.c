@@ -416,15 +416,17 @@ static void check_spec(struct rules *r)
 {
     struct cs_json scale = cs_want(r->c, r->at, r->spec, "scaleStrategy", CS_WANT_OBJECT);
     const struct cs_path *at_scale = CS_KEY(r->at, "scaleStrategy");
+    bool beta = r->shape.version == CS_V1BETA1;
 
     not_negative(r->c, CS_KEY(r->at, "replicas"), r->replicas); /* 2 */
     check_template_rules(r);
     check_pods_to_delete(
         r, CS_KEY(at_scale, "podsToDelete"), cs_want(r->c, at_scale, scale, "podsToDelete", CS_WANT_ARRAY));
+    (void)cs_want(r->c, at_scale, scale, beta ? "enablePVCReuse" : "disablePVCReuse", CS_WANT_BOOL);
+    if (beta)
+        (void)cs_want(r->c, at_scale, scale, "excludePreparingDelete", CS_WANT_BOOL);
     r->update = cs_want(r->c, r->at, r->spec, "updateStrategy", CS_WANT_OBJECT);
-    r->strategy = r->shape.version == CS_V1BETA1
-                      ? cs_want(r->c, r->at_update, r->update, "rollingUpdate", CS_WANT_OBJECT)
-                      : r->update;
+    r->strategy = beta ? cs_want(r->c, r->at_update, r->update, "rollingUpdate", CS_WANT_OBJECT) : r->update;
     check_type(r);
     check_partition(r);
     (void)cs_want(r->c, r->at_strategy, r->strategy, "paused", CS_WANT_BOOL);

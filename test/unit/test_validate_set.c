@@ -280,6 +280,21 @@ static void test_numbers_and_name(void **state)
 
 #define CLAIM "spec.volumeClaimTemplates[0]."
 
+/* Conversion keeps it in its note, so v1beta1 has nothing to complain about. */
+static void test_the_type_of_disable_pvc_reuse(void **state)
+{
+    struct object o;
+    struct cs_texts got = {0};
+
+    (void)state;
+    object_edit(&o, base_object, "spec.scaleStrategy = {'disablePVCReuse':1}");
+    cs_validate_cloneset(object_root(&o), &got);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.items[0], "spec.scaleStrategy.disablePVCReuse: Invalid value: 1: must be a boolean");
+    cs_texts_done(&got);
+    object_done(&o);
+}
+
 static void test_claim_templates(void **state)
 {
     static const struct row rows[] = {
@@ -457,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_scale_strategy),
         cmocka_unit_test(test_update_strategy),
         cmocka_unit_test(test_numbers_and_name),
+        cmocka_unit_test(test_the_type_of_disable_pvc_reuse),
         cmocka_unit_test(test_claim_templates),
         cmocka_unit_test(test_u04_every_accepted_percentage_makes_progress),
         cmocka_unit_test(test_garbage_never_crashes),
