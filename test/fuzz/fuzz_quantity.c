@@ -63,6 +63,14 @@ static void scale(char *digits, size_t n, long shift, struct value *v)
         memcpy(v->nano, CAP, WIDTH);
 }
 
+/* Far beyond the cap, and below a nano unit, one is like the other. */
+static long exponent(const char *text)
+{
+    long e = strtol(text, NULL, 10);
+
+    return e > 1000 ? 1000 : e < -1000 ? -1000 : e;
+}
+
 static struct value value_of(const char *text)
 {
     enum { ROOM = 24 }; /* digits that 1024^6 adds */
@@ -97,7 +105,7 @@ static struct value value_of(const char *text)
         else if (len == 1)
             shift += (strchr(decimal, suffix[0]) - decimal - 3) * 3;
         else
-            shift += strtol(suffix + 1, NULL, 10) % 100000; /* far beyond the cap either way */
+            shift += exponent(suffix + 1);
     }
     scale(digits, n, shift, &v);
     return v;

@@ -335,29 +335,6 @@ static void spec_4_3_revisions(void **state)
     fx_done(&f);
 }
 
-/* Anybody who may write revisions can write such a number; an API server takes none below zero. */
-static void spec_4_3_the_largest_revision_number_has_no_successor(void **state)
-{
-    struct fx f;
-
-    (void)state;
-    fx_empty(&f); /* a new template: the younger of two with that number counts as the later one */
-    fx_set(&f, "'replicas':1", FX_ENV, "'currentRevision':'web-old'");
-    fx_revision(&f, "web-old", INT64_MAX, FX_OLD);
-    fx_rows(&f, "bbbbb old ready", false);
-    assert_string_equal(fx_plan(&f), "create-revision");
-    assert_int_equal(f.plan.actions[0].number, INT64_MAX);
-    fx_done(&f);
-    fx_empty(&f); /* a rollback goes on without a number of its own */
-    fx_set(&f, "'replicas':1", FX_OLD, "'currentRevision':'web-old'");
-    fx_revision(&f, "web-old", 1, FX_OLD);
-    fx_revision(&f, "web-new", INT64_MAX, FX_NEW);
-    fx_rows(&f, "bbbbb old ready", false);
-    assert_string_equal(fx_plan(&f), "");
-    assert_string_equal(f.plan.status.update_revision, "web-old");
-    fx_done(&f);
-}
-
 static void spec_4_3_history_is_cut(void **state)
 {
     struct fx f;
@@ -595,7 +572,6 @@ int main(void)
         cmocka_unit_test(d16_a_name_comes_back_after_it_was_struck),
         cmocka_unit_test(d12_a_claim_that_may_still_go_is_fenced_first),
         cmocka_unit_test(spec_4_3_revisions),
-        cmocka_unit_test(spec_4_3_the_largest_revision_number_has_no_successor),
         cmocka_unit_test(spec_4_3_history_is_cut),
         cmocka_unit_test(spec_4_3_what_any_pod_carries_stays),
         cmocka_unit_test(no_plan_breaks_its_limits),
