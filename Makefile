@@ -22,6 +22,8 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--gc-sec
 ifneq ($(SANITIZE),)
 OPT      := -O1 -g -fno-omit-frame-pointer
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+# It defines what signed overflow gives, so that UBSan would not report one.
+HARDEN   := $(filter-out -fno-strict-overflow,$(HARDEN))
 else
 HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
@@ -36,6 +38,8 @@ WEBHOOK_SRC    := $(filter-out webhook/main.c,$(wildcard webhook/*.c))
 CONTROLLER_SRC := $(filter-out controller/main.c,$(wildcard controller/*.c controller/*/*.c))
 SIM_SRC        := $(wildcard test/sim/*.c)
 UNIT_SRC       := $(wildcard test/unit/test_*.c)
+FUZZ_SRC       := $(wildcard test/fuzz/fuzz_*.c)
+FUZZ_HELP_SRC  := test/fuzz/fuzz.c test/fuzz/mutate.c test/fuzz/webhook.c test/sim/sim_json.c test/unit/runtime_fake.c
 UNIT_HELP_SRC  := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c)) test/sim/sim_json.c # what several of them use
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -45,7 +49,10 @@ WEBHOOK_LIB    := $(BUILD)/libwebhook.a
 CONTROLLER_LIB := $(BUILD)/libcontroller.a
 UNIT_HELP_LIB  := $(BUILD)/libunithelp.a
 PROGRAMS       := $(BUILD)/cloneset-webhook $(BUILD)/cloneset-controller
+FUZZ_HELP_LIB  := $(BUILD)/libfuzzhelp.a
 UNIT_TESTS     := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(UNIT_SRC))
+FUZZ_REPLAYS   := $(patsubst test/fuzz/fuzz_%.c,$(BUILD)/test/replay/%,$(FUZZ_SRC))
+FUZZERS        := $(patsubst test/fuzz/fuzz_%.c,$(BUILD)/test/fuzz/%,$(FUZZ_SRC))
 
 # Quiet unless V=1: one short line for each object.
 ifeq ($(V),)
@@ -74,6 +81,7 @@ $(CERTS_LIB): $(call obj,$(CERTS_SRC))
 $(WEBHOOK_LIB): $(call obj,$(WEBHOOK_SRC))
 $(CONTROLLER_LIB): $(call obj,$(CONTROLLER_SRC))
 $(UNIT_HELP_LIB): $(call obj,$(UNIT_HELP_SRC))
+$(FUZZ_HELP_LIB): $(call obj,$(FUZZ_HELP_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -86,6 +94,15 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/test/unit/%: $(BUILD)/obj/test/unit/%.o $(UNIT_HELP_LIB) $(CONTROLLER_LIB) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+# A fuzz target runs under libFuzzer (clang, its own way of building), or once for each file given (any compiler).
+FUZZ_LIBS := $(FUZZ_HELP_LIB) $(CONTROLLER_LIB) $(WEBHOOK_LIB) $(CERTS_LIB) $(COMMON_LIB)
+$(BUILD)/test/fuzz/%: $(BUILD)/obj/test/fuzz/fuzz_%.o $(FUZZ_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(BUILD)/test/replay/%: $(BUILD)/obj/test/fuzz/fuzz_%.o $(BUILD)/obj/test/fuzz/replay.o $(FUZZ_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/test/phases: $(call obj,test/status/phases.c) $(UNIT_HELP_LIB) $(CONTROLLER_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
@@ -107,6 +124,10 @@ $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 UNIT_WANTED := $(if $(ONLY),$(shell printf '%s\n' $(UNIT_TESTS) | grep -E '$(ONLY)'),$(UNIT_TESTS))
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_WANTED)
+unit-binaries: $(UNIT_TESTS)
+.PHONY: fuzz-binaries fuzz-replays
+fuzz-binaries: $(FUZZERS)
+fuzz-replays: $(FUZZ_REPLAYS)
 
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
@@ -114,6 +135,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 1)
 .PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire
 .PHONY: demo test test-unit test-sim test-status test-integration test-chaos test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 .PHONY: demo test test-unit test-sim test-mutants test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-sim test-fuzz fuzz test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -166,6 +188,17 @@ test-fire: deps-test ## the webhook attacked: floods, slow and endless requests,
 	@SANITIZE=$(SANITIZE) test/fire/run.py $(if $(ONLY),--only '$(ONLY)')
 test-mutants: deps-test ## mistakes put into the controller one at a time, each of which the simulation has to notice; ONLY=REGEX
 	@test/mutants/run.py $(if $(ONLY),--only '$(ONLY)')
+test-fuzz: deps-test ## every input that a fuzzer found worth keeping, or broke something with; SANITIZE as for all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-replays
+	@test/fuzz/run.py replay $(FUZZ_REPLAYS)
+
+# Coverage needs its own instrumentation, so it has its own folder.
+FUZZ_CC   ?= clang
+FUZZ_BUILD = CC=$(FUZZ_CC) VARIANT=fuzz SANITIZE=fuzzer-no-link,address,undefined EXTRA_CFLAGS=-O2
+fuzz: ## libFuzzer on each target for T seconds (60); ONLY=REGEX
+	@tools/deps.sh fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_BUILD) fuzz-binaries
+	@test/fuzz/run.py fuzz --seconds $(or $(T),60) $(if $(ONLY),--only '$(ONLY)') $(patsubst $(BUILD)/%,build/fuzz/%,$(FUZZERS))
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases

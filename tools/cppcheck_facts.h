@@ -5,6 +5,7 @@
  */
 #define __VA_OPT__(...) __VA_ARGS__
 #define HASH_ITER(hh, head, e, next) for ((e) = (next) = (head); (e); (e) = (next))
+#define DL_FOREACH(head, e) for ((e) = (head); (e); (e) = (e)->next)
 #define DL_FOREACH_SAFE(head, e, next) for ((e) = (next) = (head); (e); (e) = (next))
 #define TAILQ_HEAD(name, type)                                                                                         \
     struct name {                                                                                                      \

@@ -7,9 +7,10 @@ set -euo pipefail
 
 usage() {
 	cat <<'EOF'
-usage: tools/deps.sh [build|test|lint|all]...     (default: build)
+usage: tools/deps.sh [build|test|fuzz|lint|all]...     (default: build)
   build  compiler and libraries of the product
   test   what unit tests and the local cluster need (build included)
+  fuzz   clang with libFuzzer and the sanitizers' libraries (build included)
   lint   formatters and checkers (build included)
   all    everything
 DRY_RUN=1 prints what is missing and exits 1 if anything is.
@@ -19,10 +20,12 @@ EOF
 readonly BUILD="gcc make pkg-config libc6-dev libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libyaml-dev
 	libssl-dev libgnutls28-dev uthash-dev"
 # The local cluster: containerd, runc and the CNI plug-ins run the node,
-# busybox-static is what the test images are made of, the rest are the tools
+# busybox-static is what the test images are made of, libfaketime lets clocks jump, the rest
+# are the tools that its scripts call.
 readonly TEST="libcmocka-dev python3 python3-yaml python3-venv openssl curl ca-certificates containerd runc
 	containernetworking-plugins iptables iproute2 util-linux procps kmod busybox-static binutils valgrind libc6-dbg
 	libfaketime"
+readonly FUZZ="clang libclang-rt-14-dev llvm"
 readonly LINT="clang clang-tools clang-format clang-tidy shellcheck cppcheck"
 
 # The Go that Kubernetes is built with: Debian 12's own is too old for it.
@@ -34,8 +37,9 @@ wanted() {
 		case $group in
 		build) echo "$BUILD" ;;
 		test) echo "$BUILD $TEST" ;;
+		fuzz) echo "$BUILD $FUZZ" ;;
 		lint) echo "$BUILD $LINT" ;;
-		all) echo "$BUILD $TEST $LINT" ;;
+		all) echo "$BUILD $TEST $FUZZ $LINT" ;;
 		-h | --help | help)
 			usage >&2
 			return 2

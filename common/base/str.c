@@ -113,7 +113,7 @@ bool cs_is_dns1123_subdomain(struct cs_str s)
 {
     size_t start = 0;
 
-    if (s.len > 253)
+    if (s.len == 0 || s.len > 253) /* absent: not even an offset of 0 may be added to NULL */
         return false;
     for (size_t i = 0; i <= s.len; i++) {
         if (i < s.len && s.p[i] != '.')
@@ -122,7 +122,7 @@ bool cs_is_dns1123_subdomain(struct cs_str s)
             return false;
         start = i + 1;
     }
-    return s.len > 0;
+    return true;
 }
 
 /* ([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9], at most 63 */

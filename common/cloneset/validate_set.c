@@ -371,6 +371,37 @@ static void check_ours(struct rules *r, struct cs_json scale)
     check_negative_budget(r);
 }
 
+/* Types alone: what a hook waits for is its owner's business. A null in a map or list is "", as decoding has it. */
+static void check_hook(struct cs_check *c, const struct cs_path *up, struct cs_json lifecycle, const char *key)
+{
+    const struct cs_path *at = CS_KEY(up, key);
+    struct cs_json hook = cs_want(c, up, lifecycle, key, CS_WANT_OBJECT);
+    struct cs_json labels = cs_want(c, at, hook, "labelsHandler", CS_WANT_OBJECT);
+    struct cs_json finalizers = cs_want(c, at, hook, "finalizersHandler", CS_WANT_ARRAY);
+    size_t i = 0;
+
+    cs_json_foreach (label, labels) {
+        if (!cs_json_is_null(label))
+            cs_want_value(c, CS_SUB(CS_KEY(at, "labelsHandler"), cs_check_key(c, label)), label, CS_WANT_STRING);
+    }
+    cs_json_foreach (finalizer, finalizers) {
+        const struct cs_path *here = CS_IDX(CS_KEY(at, "finalizersHandler"), i++);
+
+        if (!cs_json_is_null(finalizer))
+            cs_want_value(c, here, finalizer, CS_WANT_STRING);
+    }
+    (void)cs_want(c, at, hook, "markPodNotReady", CS_WANT_BOOL);
+}
+
+static void check_lifecycle(struct rules *r)
+{
+    static const char *const hooks[] = {"preDelete", "inPlaceUpdate", "preNormal"};
+    struct cs_json lifecycle = cs_want(r->c, r->at, r->spec, "lifecycle", CS_WANT_OBJECT);
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(hooks); i++)
+        check_hook(r->c, CS_KEY(r->at, "lifecycle"), lifecycle, hooks[i]);
+}
+
 static void check_set_name(struct cs_check *c, const struct cs_path *at_meta, struct cs_json meta)
 {
     struct cs_str name = cs_check_text(c, cs_json_get(meta, "name"));
@@ -385,15 +416,17 @@ static void check_spec(struct rules *r)
 {
     struct cs_json scale = cs_want(r->c, r->at, r->spec, "scaleStrategy", CS_WANT_OBJECT);
     const struct cs_path *at_scale = CS_KEY(r->at, "scaleStrategy");
+    bool beta = r->shape.version == CS_V1BETA1;
 
     not_negative(r->c, CS_KEY(r->at, "replicas"), r->replicas); /* 2 */
     check_template_rules(r);
     check_pods_to_delete(
         r, CS_KEY(at_scale, "podsToDelete"), cs_want(r->c, at_scale, scale, "podsToDelete", CS_WANT_ARRAY));
+    (void)cs_want(r->c, at_scale, scale, beta ? "enablePVCReuse" : "disablePVCReuse", CS_WANT_BOOL);
+    if (beta)
+        (void)cs_want(r->c, at_scale, scale, "excludePreparingDelete", CS_WANT_BOOL);
     r->update = cs_want(r->c, r->at, r->spec, "updateStrategy", CS_WANT_OBJECT);
-    r->strategy = r->shape.version == CS_V1BETA1
-                      ? cs_want(r->c, r->at_update, r->update, "rollingUpdate", CS_WANT_OBJECT)
-                      : r->update;
+    r->strategy = beta ? cs_want(r->c, r->at_update, r->update, "rollingUpdate", CS_WANT_OBJECT) : r->update;
     check_type(r);
     check_partition(r);
     (void)cs_want(r->c, r->at_strategy, r->strategy, "paused", CS_WANT_BOOL);
@@ -402,6 +435,7 @@ static void check_spec(struct rules *r)
     check_budget(r);
     check_deadline(r);
     check_ours(r, scale);
+    check_lifecycle(r);
 }
 
 void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors)

@@ -206,7 +206,8 @@ static const char *blocker(const struct cs_planner *pl, struct cs_strbuf *text)
     if (reason)
         return reason;
     if (d->scale_up > 0 || pl->p->status.replicas < pl->counts.total) {
-        cs_strbuf_addf(text, "%d of %d Pods are there", pl->p->status.replicas, pl->counts.total + d->scale_up);
+        cs_strbuf_addf(
+            text, "%d of %lld Pods are there", pl->p->status.replicas, (long long)pl->counts.total + d->scale_up);
         return "Scaling";
     }
     if (d->scale_down > 0) {

@@ -524,13 +524,13 @@ static void note_no_budget(struct cs_planner *pl)
 {
     const struct cs_cloneset_spec *s = &pl->o->set->spec;
     bool rolls = pl->update_numbers.update_num != 0 && !s->paused && s->type != CS_UPDATE_ON_DELETE;
-    int32_t budget = pl->limits.unavailable + pl->counts.total - pl->limits.n;
+    int64_t budget = (int64_t)pl->limits.unavailable + pl->counts.total - pl->limits.n;
 
     if (budget > 0 || pl->numbers.scale_up > 0 || !(rolls || pl->held_back))
         return;
-    cs_plan_note(pl, true, "UpdateLimited", "", "%s: maxUnavailable%s allows no Pod to be out of service, limit: %d",
+    cs_plan_note(pl, true, "UpdateLimited", "", "%s: maxUnavailable%s allows no Pod to be out of service, limit: %lld",
         rolls ? "no Pod is updated" : "Pods that were asked to go stay", s->paused ? " of a paused CloneSet" : "",
-        budget);
+        (long long)budget);
 }
 
 void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)

@@ -21,6 +21,12 @@ const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, 
     return NULL;
 }
 
+/* Of two with the largest number the younger is the later one. */
+static int64_t number_after(const struct cs_revision *r)
+{
+    return r->revision < INT64_MAX ? r->revision + 1 : INT64_MAX;
+}
+
 bool cs_plan_revisions(struct cs_planner *pl)
 {
     struct cs_observation *o = pl->o;
@@ -34,11 +40,11 @@ bool cs_plan_revisions(struct cs_planner *pl)
         if (!o->revision_busy) {
             struct cs_action *a = cs_plan_add(pl, CS_ACT_CREATE_REVISION, "the template is new");
 
-            a->number = last ? last->rev->revision + 1 : 1;
+            a->number = last ? number_after(last->rev) : 1;
         }
         return false;
     }
-    if (o->n_revisions > 0 && pl->update != last && !o->revision_busy) {
+    if (o->n_revisions > 0 && pl->update != last && !o->revision_busy && last->rev->revision < INT64_MAX) {
         struct cs_action *a = cs_plan_add(pl, CS_ACT_RENUMBER_REVISION, "an earlier template is wanted again");
 
         a->revision = pl->update->rev;

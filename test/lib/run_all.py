@@ -22,6 +22,7 @@ STEPS = [
     ("unit tests with allocations failing", ["test-alloc", SAN, "EACH=4", "T=60"]),
     ("unit tests of parsers and server under valgrind", ["test-valgrind", "ONLY=test_(json|str|http|review)"]),
     ("hardening of the programs", ["test-hardening"]),
+    ("corpus of the fuzzers under ASan and UBSan", ["test-fuzz", SAN]),
     ("simulation", ["test-sim"]),
     ("simulation under ASan and UBSan", ["test-sim", SAN]),
     ("the webhook under fire", ["test-fire"]),

@@ -80,10 +80,10 @@ void fx_revision_with(struct fx *f, const char *name, int64_t number, const char
                      "'uid':'r-%s','resourceVersion':'%d','labels':{'controller.kubernetes.io/hash':'x'},"
                      "'annotations':{%s%s%s},"
                      "'ownerReferences':[{'apiVersion':'apps.kruise.io/v1alpha1','kind':'CloneSet','name':'web',"
-                     "'uid':'u1','controller':true}]},'revision':%d,"
+                     "'uid':'u1','controller':true}]},'revision':%lld,"
                      "'data':{'spec':{'template':{'$patch':'replace',%s}}}",
             name, name, 10 + (int)i, recorded ? "'" CS_ANNO_CLAIM_TEMPLATES "':'" : "", recorded ? recorded : "",
-            recorded ? "'" : "", (int)number, tmpl + 1);
+            recorded ? "'" : "", (long long)number, tmpl + 1);
 
     fx_parse(f, text, &doc);
     f->revs[i] = cs_revision_decode(f->pool, cs_jdoc_root(&doc), &err);

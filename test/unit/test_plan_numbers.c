@@ -164,6 +164,26 @@ static void spec_6_12_partition_rollback_needs_its_gate(void **state)
     run(rows, CS_ARRAY_LEN(rows));
 }
 
+/* Limits are as large as a user writes them; sums of them are larger than what they are written in. */
+static void limits_without_end_hold_nothing_back(void **state)
+{
+    static const struct row rows[] = {
+        {"maxUnavailable 2147483647: two Pods too many may go", {.n = 3, .unavailable = INT32_MAX}, {NEW(5)},
+            {.scale_down = 2, .delete_ready_limit = INT32_MAX}},
+        {"… and old ones are updated while surge is there", {.n = 10, .unavailable = INT32_MAX, .surge = 3},
+            {.total = 13, .total_old = 10, .active_old = 10, .active_new = 3},
+            {.update_num = 7, .update_max_unavailable = INT32_MAX}},
+        {"replicas 2147483647 and surge: nothing is too many", {.n = INT32_MAX, .surge = 3},
+            {.total = 4, .active_new = 4, .to_del_new = 3},
+            {.scale_up = INT32_MAX - 1, .scale_up_limit = INT32_MAX - 1}},
+        {"maxUnavailable -2147483648, past admission: nothing goes", {.n = 5, .unavailable = INT32_MIN},
+            {.total = 4, .active_new = 4, .to_del_new = 1}, {.scale_up = 1, .scale_up_limit = 1}},
+    };
+
+    (void)state;
+    run(rows, CS_ARRAY_LEN(rows));
+}
+
 static void spec_5_2_limits_are_rounded(void **state)
 {
     static const struct {
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test(spec_5_2_deletion),
         cmocka_unit_test(surge_without_a_rollout_is_for_pods_asked_to_go),
         cmocka_unit_test(spec_6_12_partition_rollback_needs_its_gate),
+        cmocka_unit_test(limits_without_end_hold_nothing_back),
         cmocka_unit_test(spec_5_2_limits_are_rounded),
     };
 

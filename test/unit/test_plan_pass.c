@@ -251,9 +251,33 @@ static void spec_4_3_only_the_template_makes_a_revision(void **state)
     FX_RUN(rows);
 }
 
+/* Anybody who may write revisions can write such a number; an API server takes none below zero. */
+static void spec_4_3_the_largest_revision_number_has_no_successor(void **state)
+{
+    struct fx f;
+
+    (void)state;
+    fx_empty(&f); /* a new template: the younger of two with that number counts as the later one */
+    fx_set(&f, "'replicas':1", FX_ENV, "'currentRevision':'web-old'");
+    fx_revision(&f, "web-old", INT64_MAX, FX_OLD);
+    fx_rows(&f, "bbbbb old ready", false);
+    assert_string_equal(fx_plan(&f), "create-revision");
+    assert_int_equal(f.plan.actions[0].number, INT64_MAX);
+    fx_done(&f);
+    fx_empty(&f); /* a rollback goes on without a number of its own */
+    fx_set(&f, "'replicas':1", FX_OLD, "'currentRevision':'web-old'");
+    fx_revision(&f, "web-old", 1, FX_OLD);
+    fx_revision(&f, "web-new", INT64_MAX, FX_NEW);
+    fx_rows(&f, "bbbbb old ready", false);
+    assert_string_equal(fx_plan(&f), "");
+    assert_string_equal(f.plan.status.update_revision, "web-old");
+    fx_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spec_4_3_the_largest_revision_number_has_no_successor),
         cmocka_unit_test(spec_5_3_ready_and_available),
         cmocka_unit_test(spec_5_3_a_ready_time_that_is_missing_is_never_long_enough),
         cmocka_unit_test(spec_4_1_without_a_usable_selector_nothing_is_done),

@@ -117,6 +117,7 @@ static void test_names(void **state)
         const char *text;
         unsigned forms;
     } rows[] = {
+        {NULL, VALUE},
         {"", VALUE},
         {"a", all},
         {"1", all & ~(unsigned)PORT}, /* a port name needs a letter */

@@ -242,6 +242,18 @@ static void test_numbers_and_name(void **state)
             {"spec.progressDeadlineSeconds: Invalid value: 5: must be greater than minReadySeconds"}},
         {"rule 23: the largest number switches it off",
             "spec.progressDeadlineSeconds = 2147483647 ;; spec.minReadySeconds = 2147483647", {NULL}},
+        {"ours: types of hooks",
+            "spec.lifecycle = {'preDelete':{'labelsHandler':{'a':'b','c':null,'d':5}},"
+            "'inPlaceUpdate':{'finalizersHandler':['x/y',null,true],'markPodNotReady':'yes'},"
+            "'preNormal':{'labelsHandler':[],'finalizersHandler':'x/y'}}",
+            {"spec.lifecycle.preDelete.labelsHandler[d]: Invalid value: 5: must be a string: put it in quotes",
+                "spec.lifecycle.inPlaceUpdate.finalizersHandler[2]: Invalid value: true: must be a string: put it in "
+                "quotes",
+                "spec.lifecycle.inPlaceUpdate.markPodNotReady: Invalid value: \"yes\": must be a boolean",
+                "spec.lifecycle.preNormal.labelsHandler: Invalid value: []: must be an object",
+                "spec.lifecycle.preNormal.finalizersHandler: Invalid value: \"x/y\": must be an array"}},
+        {"ours: lifecycle as a text", "spec.lifecycle = 'preDelete'",
+            {"spec.lifecycle: Invalid value: \"preDelete\": must be an object"}},
         {"ours: minReadySeconds", "spec.minReadySeconds = -1",
             {"spec.minReadySeconds: Invalid value: -1: " NOT_NEGATIVE}},
         {"quirk 16: revisionHistoryLimit", "spec.revisionHistoryLimit = -1",
@@ -267,6 +279,21 @@ static void test_numbers_and_name(void **state)
 }
 
 #define CLAIM "spec.volumeClaimTemplates[0]."
+
+/* Conversion keeps it in its note, so v1beta1 has nothing to complain about. */
+static void test_the_type_of_disable_pvc_reuse(void **state)
+{
+    struct object o;
+    struct cs_texts got = {0};
+
+    (void)state;
+    object_edit(&o, base_object, "spec.scaleStrategy = {'disablePVCReuse':1}");
+    cs_validate_cloneset(object_root(&o), &got);
+    assert_int_equal(got.n, 1);
+    assert_string_equal(got.items[0], "spec.scaleStrategy.disablePVCReuse: Invalid value: 1: must be a boolean");
+    cs_texts_done(&got);
+    object_done(&o);
+}
 
 static void test_claim_templates(void **state)
 {
@@ -445,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_scale_strategy),
         cmocka_unit_test(test_update_strategy),
         cmocka_unit_test(test_numbers_and_name),
+        cmocka_unit_test(test_the_type_of_disable_pvc_reuse),
         cmocka_unit_test(test_claim_templates),
         cmocka_unit_test(test_u04_every_accepted_percentage_makes_progress),
         cmocka_unit_test(test_garbage_never_crashes),
