@@ -218,7 +218,7 @@ static void objects_are_linked_to_their_set_by_uid(void **state)
     set(&b, "u1", 3, "nginx:1");
     assert_non_null(se->set);
     for (int i = 0; i < 5; i++) {
-        char name[8];
+        char name[16];
 
         (void)snprintf(name, sizeof(name), "web-%d", i);
         pod(&b, name, name, 6 + i, false);
