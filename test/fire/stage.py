@@ -190,6 +190,14 @@ class Webhook(procs.Program):
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def wanted_cpu_s(self):
+        """Seconds that its threads ran or waited for their turn: on a busy machine one that never sleeps gets little."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/schedstat", encoding="utf-8") as file:
+                total += sum(map(int, file.read().split()[:2]))
+        return total / 1e9
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
