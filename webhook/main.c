@@ -173,8 +173,7 @@ static bool start_server(struct app *a, struct cs_error *err)
                 .tls = true,
                 .threads = (unsigned)a->o.threads,
                 .max_body = CS_WEBHOOK_MAX_BODY,
-                .max_body_total =
-                    2 * CS_WEBHOOK_MAX_BODY, /* with it the process stays below the 64 MiB of the manifests */
+                .max_body_total = 2 * CS_WEBHOOK_MAX_BODY,
                 .max_connections = (unsigned)a->o.max_connections,
                 .client_ca_pem = ca,
                 .client_names = a->o.client_allowed_names,

@@ -31,7 +31,7 @@
 #define CONVERT_DEPTH (MAX_DEPTH + 2)
 #define CONVERT_NODES ((size_t)2 * MAX_NODES)
 #define MAX_LOGGED 1024
-/* Parsed and converted, a body of 7 MiB takes more than 30: two of them at once would be too much for a container of 64 MiB. */
+/* Parsed and converted, a body of 7 MiB takes more than 30: one at a time, so that what a container may take is enough. */
 #define LARGE_BODY ((size_t)1 << 20)
 #define CACHE_LINE 64
 

@@ -77,6 +77,7 @@ static void conn_end(struct cs_http_conn *conn, struct MHD_Connection *c)
 static void on_connection(
     void *cls, struct MHD_Connection *c, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
+    ((struct cs_http_worker *)cls)->progress++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         conn_begin(cls, c, socket_context);
     } else if (*socket_context) {
@@ -179,6 +180,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, en
     struct cs_http_conn *conn = conn_of(c);
 
     (void)cls, (void)req_ctx, (void)code;
+    conn->worker->progress++;
     if (!conn->guest.in_request)
         return;
     conn->guest.in_request = false;
@@ -280,6 +282,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     size_t n = *size;
 
     (void)cls, (void)version;
+    conn->worker->progress++;
     if (!*req_ctx) { /* headers only */
         *req_ctx = conn;
         return begin(conn, c, method);

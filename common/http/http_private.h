@@ -29,6 +29,8 @@ struct cs_http_worker {
     struct cs_http_crowd crowd;
     unsigned index;
     pthread_t thread;
+    unsigned progress; /* calls by libmicrohttpd */
+    unsigned seen_progress, idle_turns; /* wait_for_work */
     bool started; /* thread is to be joined */
     atomic_bool quiesced; /* accepts no more */
 };

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 
 #define WAKE_MS 250 /* how late a worker may notice that the server is to stop */
 #define BACKLOG 511
+#define IDLE_TURNS 4 /* without progress, until "at once" is taken less literally */
+#define IDLE_MS 16
 
 int64_t cs_http_now_ms(void)
 {
@@ -128,6 +131,28 @@ static void quiesce(struct cs_http_worker *w)
     atomic_store(&w->quiesced, true);
 }
 
+/*
+ * Until there is something to do. libmicrohttpd says "at once" as long as a handshake waits for its peer, and left to itself turns in
+ * circles meanwhile: so "at once" is believed while our callbacks are called, and then less and less.
+ */
+static void wait_for_work(struct cs_http_worker *w, int max_ms)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct pollfd p = {.fd = info ? info->epoll_fd : -1, .events = POLLIN};
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    if (w->progress != w->seen_progress)
+        w->idle_turns = 0;
+    w->seen_progress = w->progress;
+    if (MHD_get_timeout(w->daemon, &ms) == MHD_YES && ms == 0) {
+        max_ms = w->idle_turns < IDLE_TURNS ? 0 : 1 << (w->idle_turns - IDLE_TURNS);
+        if (max_ms < IDLE_MS)
+            w->idle_turns++;
+    }
+    if (poll(&p, 1, max_ms) > 0)
+        w->idle_turns = 0;
+}
+
 static void *worker_main(void *arg)
 {
     struct cs_http_worker *w = arg;
@@ -139,7 +164,8 @@ static void *worker_main(void *arg)
 
         if (phase == CS_HTTP_DRAINING)
             quiesce(w);
-        if (MHD_run_wait(w->daemon, wait_ms) != MHD_YES)
+        wait_for_work(w, wait_ms);
+        if (MHD_run(w->daemon) != MHD_YES)
             (void)usleep(10000); /* epoll itself failed: do not spin */
         cs_linger_sweep(&s->linger, cs_http_now_ms());
         cs_http_crowd_sweep(&w->crowd, cs_http_now_ms());

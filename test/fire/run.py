@@ -77,15 +77,17 @@ def more_than_there_are_places_prove_themselves_first(stage):
 
 
 @test
-def idle_attackers_cost_no_cpu(stage):
-    floods = [stage.flood(kind, 100, 5) for kind in ("silent", "slow-body", "endless", "half-closed")]
+def idle_attackers_keep_no_thread_busy(stage):
+    floods = [stage.flood(kind, 20, 5) for kind in ("silent", "slow-body", "endless", "greeted")]
     time.sleep(2.5)
-    before = stage.program.cpu_s()
+    before, begin = stage.program.sleeps(), time.monotonic()
     time.sleep(1.5)
-    used = (stage.program.cpu_s() - before) / 1.5
+    after, took = stage.program.sleeps(), time.monotonic() - begin
     for flood in floods:
         flood_result(flood)
-    check(used < 0.25, f"{used:.2f} CPU seconds in a second")
+    for task, (wanted, slept) in after.items():
+        wanted, slept = wanted - before[task][0], slept - before[task][1]
+        check(wanted < 0.8 * took or slept > 2, f"a thread ran or waited for its turn {wanted:.1f} of {took:.1f} s, and slept {slept} times")
 
 
 @test

@@ -190,6 +190,17 @@ class Webhook(procs.Program):
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def sleeps(self):
+        """{thread: (seconds that it ran or waited for its turn, how often it went to sleep)}: on a busy machine one that never sleeps
+        gets little CPU, and one that has little to do waits long for its turn."""
+        found = {}
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            place = f"/proc/{self.process.pid}/task/{task}"
+            with open(f"{place}/schedstat", encoding="utf-8") as stat, open(f"{place}/status", encoding="utf-8") as status:
+                wanted = sum(map(int, stat.read().split()[:2])) / 1e9
+                found[task] = (wanted, int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read(), re.M)[1]))
+        return found
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 

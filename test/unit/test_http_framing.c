@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a request ends, and what is none: shapes that another reader of the same bytes could take for something else.
+ * What is taken for a request, and where it ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,22 +17,21 @@ struct fixture {
     atomic_int calls;
 };
 
-/* Echoes method and path. */
 static void handler(void *ctx, const struct cs_http_req *req, struct cs_http_resp *resp)
 {
-    atomic_fetch_add(&((struct fixture *)ctx)->calls, 1);
-    cs_strbuf_addf(resp->body, "%s %s", req->method, req->path);
+    struct fixture *f = ctx;
+
+    atomic_fetch_add(&f->calls, 1);
+    cs_strbuf_addf(resp->body, "%s %s %zu", req->method, req->path, req->body.len);
 }
 
 static struct cs_http_server *start(struct fixture *f, unsigned threads)
 {
-    struct cs_http_server *s = NULL;
-    struct cs_error err = CS_ERROR_INIT;
     struct cs_http_options o = {.bind_address = "127.0.0.1:0", .threads = threads, .handler = &handler, .ctx = f};
+    struct cs_http_server *s = NULL;
 
     atomic_init(&f->calls, 0);
-    if (!cs_http_server_new(&o, &s, &err))
-        fail_msg("%s", err.message);
+    assert_true(cs_http_server_new(&o, &s, NULL));
     return s;
 }
 
@@ -95,7 +94,7 @@ static void test_paths_are_not_decoded(void **state)
     (void)state;
     assert_true(peer_connect(&p, cs_http_server_port(s)));
     assert_true(peer_post(&p, "/a%00b%2Fc?d=%00", "", 0, &a));
-    assert_string_equal(a.body, "POST /a%00b%2Fc");
+    assert_string_equal(a.body, "POST /a%00b%2Fc 0");
     peer_close(&p);
     cs_http_server_free(s);
 }
@@ -132,12 +131,33 @@ static void test_what_is_not_http_is_refused(void **state)
     cs_http_server_free(s);
 }
 
+static void test_headers_are_bounded(void **state)
+{
+    struct fixture f;
+    struct cs_http_server *s = start(&f, 1);
+    struct answer a;
+    struct peer p;
+    bool more = true;
+
+    (void)state;
+    assert_true(peer_connect(&p, cs_http_server_port(s)));
+    assert_true(peer_sends(&p, "GET / HTTP/1.1\r\nHost: x\r\n"));
+    for (int i = 0; i < 10000 && more; i++)
+        more = peer_sends(&p, "X-Filler: 0123456789012345678901234567890123456789\r\n");
+    if (peer_answer(&p, false, &a))
+        assert_true(a.status == 431 || a.status == 413);
+    assert_int_equal(atomic_load(&f.calls), 0);
+    peer_close(&p);
+    cs_http_server_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_a_body_ends_must_be_plain),
         cmocka_unit_test(test_paths_are_not_decoded),
         cmocka_unit_test(test_what_is_not_http_is_refused),
+        cmocka_unit_test(test_headers_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,26 +294,6 @@ static void test_refusals_can_be_worded(void **state)
     cs_http_server_free(s);
 }
 
-static void test_headers_are_bounded(void **state)
-{
-    struct fixture f;
-    struct cs_http_server *s = start(&f, 1);
-    struct answer a;
-    struct peer p;
-    bool more = true;
-
-    (void)state;
-    assert_true(peer_connect(&p, cs_http_server_port(s)));
-    assert_true(peer_sends(&p, "GET / HTTP/1.1\r\nHost: x\r\n"));
-    for (int i = 0; i < 10000 && more; i++)
-        more = peer_sends(&p, "X-Filler: 0123456789012345678901234567890123456789\r\n");
-    if (peer_answer(&p, false, &a))
-        assert_true(a.status == 431 || a.status == 413);
-    assert_int_equal(atomic_load(&f.calls), 0);
-    peer_close(&p);
-    cs_http_server_free(s);
-}
-
 /* The body is cut by the peer: no answer, no call, nothing kept. */
 static void test_truncated_requests_leave_nothing(void **state)
 {
@@ -535,7 +515,6 @@ int main(void)
         cmocka_unit_test(test_a_large_body_that_is_sent_anyway_gets_its_answer),
         cmocka_unit_test(test_all_bodies_together_are_bounded),
         cmocka_unit_test(test_refusals_can_be_worded),
-        cmocka_unit_test(test_headers_are_bounded),
         cmocka_unit_test(test_truncated_requests_leave_nothing),
         cmocka_unit_test(test_driven_mode_runs_on_the_callers_thread),
         cmocka_unit_test(test_a_retired_server_serves_and_says_close),
