@@ -3,8 +3,8 @@
 """Many hostile connections at once from one process of a test: flood.py KIND PORT NUMBER SECONDS RATE.
 
 Opens NUMBER connections, does with them what KIND says for so long, and prints one line of JSON: how many were made, how
-many of them the server had closed at the end, and after how many seconds the last. Those that cost the server a signature are made
-at a pace, RATE a second: what is tried here is what they hold, not how many signatures this machine makes.
+many of them the server had closed at the end, and after how many seconds the last. Those that cost the server a signature are
+made at a pace, RATE a second: what is tried here is what they hold, not how many signatures this machine makes.
 """
 
 import json

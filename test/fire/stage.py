@@ -191,8 +191,8 @@ class Webhook(procs.Program):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def sleeps(self):
-        """{thread: (seconds that it ran or waited for its turn, how often it went to sleep)}: on a busy machine one that never sleeps
-        gets little CPU, and one that has little to do waits long for its turn."""
+        """{thread: (seconds that it ran or waited for its turn, how often it went to sleep)}: on a busy machine one that never
+        sleeps gets little CPU, and one that has little to do waits long for its turn."""
         found = {}
         for task in os.listdir(f"/proc/{self.process.pid}/task"):
             place = f"/proc/{self.process.pid}/task/{task}"
