@@ -111,7 +111,8 @@ def leaders(bench):
     progress(f"first write of the next leader: {term:.2f} s after SIGTERM, {killed:.2f} s after kill -9, "
              f"{expired:.2f} s after the last renewal of a lease that could not be renewed; the lease lasts {LEASE_S} s")
     check(term <= 2, f"the next leader wrote {term:.2f} s after SIGTERM")
-    check(killed <= LEASE_S, f"the next leader wrote {killed:.2f} s after kill -9")
+    # Killed right after a renewal the lease lasts as long as it says; then everything is read before the first decision (D12).
+    check(killed <= LEASE_S + READING_S, f"the next leader wrote {killed:.2f} s after kill -9")
 
 
 # ---- clocks
