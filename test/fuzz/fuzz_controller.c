@@ -122,9 +122,8 @@ static void happen(struct world *w, struct cs_json event)
 
     if (cs_json_exists(cs_json_get(event, "gone")))
         arrive(w, cs_json_get(event, "gone"), true);
-    else if (cs_json_exists(cs_json_get(event, "status")) && !cs_json_exists(cs_json_get(event, "metadata")))
-        answer(w, event);
-    else if (cs_json_exists(cs_json_get(event, "made")))
+    else if (cs_json_exists(cs_json_get(event, "made")) ||
+             (cs_json_exists(cs_json_get(event, "status")) && !cs_json_exists(cs_json_get(event, "metadata"))))
         answer(w, event);
     else
         arrive(w, event, false);

@@ -113,11 +113,12 @@ static struct value value_of(const char *text)
 
 static int compare(const struct value *a, const struct value *b)
 {
-    int order = strcmp(a->nano, b->nano) * a->sign;
+    int order = strcmp(a->nano, b->nano);
 
     if (a->sign != b->sign)
         return a->sign < b->sign ? -1 : 1;
-    return order < 0 ? -1 : order > 0;
+    order = order < 0 ? -1 : order > 0;
+    return order * a->sign;
 }
 
 static void check_text(const char *what, const char *made, const char *text, struct value wanted)

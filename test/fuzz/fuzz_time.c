@@ -19,8 +19,8 @@ static int number(const char *p, int n)
 {
     int v = 0;
 
-    while (n-- > 0)
-        v = v * 10 + (*p++ - '0');
+    for (int i = 0; i < n && p[i] >= '0' && p[i] <= '9'; i++)
+        v = v * 10 + (p[i] - '0');
     return v;
 }
 
@@ -90,7 +90,7 @@ static void check_duration(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char text[LONGEST + 1];
+    char text[LONGEST + 1] = "";
 
     if (size > LONGEST || (size && memchr(data, '\0', size)))
         return 0;

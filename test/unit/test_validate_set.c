@@ -244,14 +244,13 @@ static void test_numbers_and_name(void **state)
             "spec.progressDeadlineSeconds = 2147483647 ;; spec.minReadySeconds = 2147483647", {NULL}},
         {"ours: types of hooks",
             "spec.lifecycle = {'preDelete':{'labelsHandler':{'a':'b','c':null,'d':5}},"
-            "'inPlaceUpdate':{'finalizersHandler':['x/y',null,true],'markPodNotReady':'yes'},"
-            "'preNormal':{'labelsHandler':[],'finalizersHandler':'x/y'}}",
+            "'inPlaceUpdate':{'labelsHandler':[],'finalizersHandler':'x/y'},"
+            "'preNormal':{'finalizersHandler':['x/y',null,5],'markPodNotReady':'yes'}}",
             {"spec.lifecycle.preDelete.labelsHandler[d]: Invalid value: 5: must be a string: put it in quotes",
-                "spec.lifecycle.inPlaceUpdate.finalizersHandler[2]: Invalid value: true: must be a string: put it in "
-                "quotes",
-                "spec.lifecycle.inPlaceUpdate.markPodNotReady: Invalid value: \"yes\": must be a boolean",
-                "spec.lifecycle.preNormal.labelsHandler: Invalid value: []: must be an object",
-                "spec.lifecycle.preNormal.finalizersHandler: Invalid value: \"x/y\": must be an array"}},
+                "spec.lifecycle.inPlaceUpdate.labelsHandler: Invalid value: []: must be an object",
+                "spec.lifecycle.inPlaceUpdate.finalizersHandler: Invalid value: \"x/y\": must be an array",
+                "spec.lifecycle.preNormal.finalizersHandler[2]: Invalid value: 5: must be a string: put it in quotes",
+                "spec.lifecycle.preNormal.markPodNotReady: Invalid value: \"yes\": must be a boolean"}},
         {"ours: lifecycle as a text", "spec.lifecycle = 'preDelete'",
             {"spec.lifecycle: Invalid value: \"preDelete\": must be an object"}},
         {"ours: minReadySeconds", "spec.minReadySeconds = -1",
