@@ -13,7 +13,7 @@
 #define NODE_LOST_MS 30000 /* D1 */
 #define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
 
-static int64_t sent_ms(const struct sim *s)
+static int64_t sent_ms(struct sim *s)
 {
     return s->current ? s->current->sent_ms : s->now_ms;
 }
@@ -307,6 +307,15 @@ void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs
     if (p && !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "False") &&
         cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "False"))
         p->gate_off_ms = s->now_ms;
+}
+
+/* Whatever somebody else writes there, it is the controller that chooses. */
+void sim_rules_note_prepared(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *p = sim_by_serial(s, o->serial);
+
+    if (p)
+        p->prepared = sim_pod_prepared(after) && (p->prepared || who == SIM_CONTROLLER);
 }
 
 /* ---- nothing of anybody else ---- */
