@@ -454,6 +454,8 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
 
     (void)pod_owner(s, o->t, &before_pod);
     p = pod_owner(s, after, &pod);
+    if (before_pod && !pod && sim_by_serial(s, o->serial))
+        sim_by_serial(s, o->serial)->back_ms = s->now_ms;
     if (!pod || before_pod)
         return;
     sim_rules_destructive(s, "the hand-over of claim", o->name);

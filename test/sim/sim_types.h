@@ -21,6 +21,7 @@ struct sim_obj {
     bool late; /* Pod: its creation landed when it was given up already */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool doomed; /* claim: the controller has deleted it, by the rules */
+    int64_t back_ms; /* claim: when it last came back from a Pod to the set, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
     int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
