@@ -212,14 +212,18 @@ static void note_set(struct sim *s, const struct sim_obj *set)
     s->n_limits = 0;
 }
 
-/* Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). */
+/*
+ * Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). Likewise those that came
+ * back to the set lately.
+ */
 static int64_t pods_in_time(struct sim *s)
 {
     const struct sim_obj *set = sim_the_set(s);
     int64_t n = 0;
 
     for (const struct sim_obj *o = s->objs; o; o = o->next)
-        n += o->kind == CS_K_POD && !o->late && sim_pod_active(o->t) && sim_is_ours(set, o->t);
+        n += o->kind == CS_K_POD && !o->late && (o->returned_ms == 0 || o->returned_ms <= sim_window_begin(s)) &&
+             sim_pod_active(o->t) && sim_is_ours(set, o->t);
     return n;
 }
 
@@ -566,7 +570,7 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
     }
     if (o->kind == CS_K_POD) {
         note_kept(s, o, after);
-        sim_rules_note_prepared(s, who, o, after);
+        sim_rules_note_pod(s, who, o, after);
     }
 }
 

@@ -318,13 +318,15 @@ void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs
         p->gate_off_ms = s->now_ms;
 }
 
-/* Whatever somebody else writes there, it is the controller that chooses. */
-void sim_rules_note_prepared(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
+/* Whatever somebody else writes there, it is the controller that chooses. And a Pod that got back what it had lost, the id, say. */
+void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
 {
     struct sim_obj *p = sim_by_serial(s, o->serial);
 
     if (p)
         p->prepared = sim_pod_prepared(after) && (p->prepared || who == SIM_CONTROLLER);
+    if (p && who == SIM_USER && sim_is_ours(sim_the_set(s), after) && !sim_is_ours(sim_the_set(s), o->t))
+        p->returned_ms = s->now_ms;
 }
 
 /* ---- nothing of anybody else ---- */

@@ -39,7 +39,7 @@ void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
 void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_image(struct sim *s, const struct sim_obj *o);
 void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
-void sim_rules_note_prepared(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_touched(struct sim *s, const struct sim_obj *o);
 
 /* sim_check.c */

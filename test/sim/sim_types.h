@@ -19,6 +19,7 @@ struct sim_obj {
     struct cs_jtree *t;
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
     bool late; /* Pod: its creation landed when it was given up already */
+    int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool doomed; /* claim: the controller has deleted it, by the rules */
     int64_t back_ms; /* claim: when it last came back from a Pod to the set, or 0 */
