@@ -245,6 +245,7 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     check_mounts(s, o);
     check_new_claims(s, o, late);
     o->late = late;
+    o->called_for = sim_rules_listed_unseen(s, o);
     if (!late && pods_in_time(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));

@@ -11,6 +11,7 @@
 #include "test/sim/sim.h"
 
 #define NODE_LOST_MS 30000 /* D1 */
+#define ANSWERED_MS 100 /* what was read so long ago is known, unless the answer got lost */
 #define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
 
 static int64_t sent_ms(const struct sim *s)
@@ -226,6 +227,22 @@ void sim_rules_destructive(struct sim *s, const char *what, const char *name)
     /* the ring holds the last ones: an older one may have been pushed out when the request was long on its way */
     if (!read && s->now_ms - sent_ms(s) < 1000)
         sim_fail(s, "D2: %s %s, and the set was not read before it", what, name);
+}
+
+/*
+ * The name of a Pod that has just been made is listed for deletion, and whoever made it may not have known: it is as if the user had
+ * listed it a moment later.
+ */
+bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set || !named_for_delete(set, pod->name) || sim_wish_is_known(s))
+        return false;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->set_reads_ms); i++)
+        if (s->set_reads_ms[i] > s->spec_changed_ms && s->set_reads_ms[i] + ANSWERED_MS < sent_ms(s))
+            return false;
+    return true;
 }
 
 /* ---- D3, D4 ---- */

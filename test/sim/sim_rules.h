@@ -34,6 +34,7 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
 void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
 void sim_rules_set_read(struct sim *s);
 void sim_rules_destructive(struct sim *s, const char *what, const char *name);
+bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod);
 void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod);
 void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
 void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
