@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patches of the in-place update (spec §6.6, §6.7, A.3, A.4). Images and metadata change by JSON Patch that tests uid, the
- * revision label, the container's name and, with the gate, that the server holds it False at that very moment (D14, U-15):
+ * Patches of the in-place update (spec §6.6, §6.7, A.3, A.4). Images and metadata change by JSON Patch that tests uid, owner,
+ * the revision label, the container's name and, with the gate, that the server holds it False at that very moment (D14, U-15):
  * the kubelet's own writes in between do no harm, a stale view changes nothing.
  */
 #include <stdio.h>
@@ -62,10 +62,27 @@ static void op_meta_remove(struct cs_jw *w, const char *map, const char *key)
     cs_jw_end_obj(w);
 }
 
+/*
+ * It is that Pod, and still the set's: a request that lands late finds it released or orphaned, or somebody else's by then (D12).
+ * Owners are decoded in their order.
+ */
+static void op_tests_ours(struct cs_jw *w, const struct cs_pod *p)
+{
+    op_str(w, "test", "/metadata/uid", p->meta.uid);
+    for (uint16_t i = 0; i < p->meta.n_owners; i++) {
+        char path[64];
+
+        if (!p->meta.owners[i].controller)
+            continue;
+        (void)snprintf(path, sizeof(path), "/metadata/ownerReferences/%u/uid", (unsigned)i);
+        op_str(w, "test", path, p->meta.owners[i].uid);
+    }
+}
+
 /* serving: the Pod was not taken out of service, because nothing in it restarts. */
 static void op_tests(struct cs_jw *w, const struct cs_pod *p, bool serving)
 {
-    op_str(w, "test", "/metadata/uid", p->meta.uid);
+    op_tests_ours(w, p);
     if (p->revision)
         op_meta(w, "test", "labels", CS_LABEL_REVISION, p->revision);
     if (!serving && p->has_inplace_gate && p->inplace_ready.index >= 0) {
@@ -491,7 +508,7 @@ void cs_body_grace_drop(const struct cs_pod *p, struct cs_strbuf *out)
 
     cs_jw_init(&w, out);
     cs_jw_arr(&w);
-    op_str(&w, "test", "/metadata/uid", p->meta.uid);
+    op_tests_ours(&w, p);
     op_meta_remove(&w, "annotations", CS_ANNO_INPLACE_GRACE);
     if (p->old_grace_key)
         op_meta_remove(&w, "annotations", CS_ANNO_INPLACE_GRACE_OLD);

@@ -446,6 +446,12 @@ static bool is_watched(enum cs_kind k, const void *obj)
     return k != CS_K_CLAIM || ((const struct cs_claim *)obj)->id != NULL;
 }
 
+/* What a late answer says of an object that has gone since. A list is no answer to that request: it also follows a restoration. */
+static bool is_history(const struct cs_entry *e, const struct cs_meta *meta)
+{
+    return cs_streq(e->gone_uid, meta->uid) && meta->rv <= e->gone_rv;
+}
+
 bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err)
 {
     const struct cs_meta *meta = NULL;
@@ -464,7 +470,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
     e = need_entry(s, k, meta->ns, meta->name);
     if (listed)
         e->seen = s->list_seq[k];
-    if ((e->obj && meta->rv <= e->meta->rv) || cs_streq(e->gone_uid, meta->uid)) {
+    if ((e->obj && meta->rv <= e->meta->rv) || (!listed && is_history(e, meta))) {
         drop_decoded(s, k, x);
         return true;
     }
@@ -472,7 +478,8 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
     return true;
 }
 
-static void object_gone(struct cs_store *s, struct cs_entry *e)
+/* rv: at which version it was gone, or out of the selection; 0: the server has no such object. */
+static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
 {
     struct cs_set_entry *se = e->set;
 
@@ -488,6 +495,7 @@ static void object_gone(struct cs_store *s, struct cs_entry *e)
     /* Keep the entry for the request under way; what it still says of this uid is history. */
     free(e->gone_uid);
     e->gone_uid = e->obj ? cs_xstrdup(e->meta->uid) : NULL;
+    e->gone_rv = rv != 0 ? rv : UINT64_MAX;
     if (e->kind == CS_K_SET && e->obj) {
         se = cs_store_set(s, e->meta->uid);
         if (se)
@@ -507,7 +515,7 @@ void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const c
     if (!e || !e->obj || (uid && !cs_streq(uid, e->meta->uid)) || (rv != 0 && rv < e->meta->rv))
         return;
     se = k == CS_K_SET ? cs_store_set(s, e->meta->uid) : e->set;
-    object_gone(s, e);
+    object_gone(s, e, rv);
     if (k == CS_K_SET && se) {
         se->set = NULL;
         changed(s, se);
@@ -534,7 +542,7 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
 
     HASH_ITER (hh, s->tables[k], e, tmp) {
         if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))
-            cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, 0);
+            cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, restored ? 0 : rv);
     }
     if (restored) {
         s->high_rv[k] = 0;

@@ -35,7 +35,8 @@ struct cs_entry {
     const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */
     char id[CS_ID_SIZE]; /* of a create under way */
     char *revision; /* of a Pod create under way: full revision name, owned */
-    char *gone_uid; /* deleted while a request was under way: late answers about it are ignored; owned */
+    char *gone_uid; /* went while a request was under way: late answers about it are ignored; owned */
+    uint64_t gone_rv; /* … up to this version: it may only have left the selection, and come back (D6) */
     uint64_t seen; /* list in which it was last seen */
     struct cs_jtree *norm; /* revision: normal form of its template; owned */
     uint64_t digest;

@@ -146,15 +146,20 @@ static int by_default(const void *x, const void *y)
  */
 static bool half_way(const struct cs_view_pod *v)
 {
-    return (v->specified && !v->available) || v->busy != CS_IDLE ||
+    return (v->specified && !v->available) ||
            (v->pod && (v->pod->state == CS_LC_UPDATING || v->pod->state == CS_LC_UPDATED)) ||
            (v->pod && v->pod->has_inplace_gate && v->pod->inplace_ready.status == CS_COND_FALSE);
 }
 
-/* Whatever priorities say: half-way first, then those that wait in PreparingUpdate (§6.3, 4). */
+/*
+ * Whatever priorities say: half-way first, then those that wait in PreparingUpdate (§6.3, 4). Before all others what is being
+ * written to: that may be its update, and another one in its place (whose grace period has ended since, say) would be one too many.
+ */
 static int class_of(const struct cs_view_pod *v)
 {
-    return (half_way(v) ? 0 : 2) + (pod_of(v)->state == CS_LC_PREPARING_UPDATE ? 0 : 1);
+    int place = v->busy != CS_IDLE ? 0 : half_way(v) ? 2 : 4;
+
+    return place + (pod_of(v)->state == CS_LC_PREPARING_UPDATE ? 0 : 1);
 }
 
 static void sort_by_class(struct cs_view_pod **pods, uint32_t n)
@@ -163,7 +168,7 @@ static void sort_by_class(struct cs_view_pod **pods, uint32_t n)
     uint32_t at = 0;
 
     memcpy(from, pods, n * sizeof(from[0]));
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < 6; k++)
         for (uint32_t i = 0; i < n; i++)
             if (class_of(from[i]) == k)
                 pods[at++] = from[i];

@@ -82,6 +82,15 @@ static bool in_use(const struct cs_planner *pl, const bool *carried, uint32_t i)
     return r == pl->update || r == pl->current || carried[i];
 }
 
+/* One may be bringing a Pod to a revision that none carries yet and that a rollback has put out of use: its answer decides. */
+static bool writes_under_way(const struct cs_observation *o)
+{
+    for (uint32_t i = 0; i < o->n_pods; i++)
+        if (o->pods[i].busy == CS_BUSY_PATCH || o->pods[i].busy == CS_BUSY_READ)
+            return true;
+    return false;
+}
+
 void cs_plan_history(struct cs_planner *pl)
 {
     const struct cs_observation *o = pl->o;
@@ -89,7 +98,7 @@ void cs_plan_history(struct cs_planner *pl)
     cs_autofree bool *carried = NULL;
     uint32_t unused = 0;
 
-    if (o->n_revisions <= limit)
+    if (o->n_revisions <= limit || writes_under_way(o))
         return;
     carried = find_carried(o);
     for (uint32_t i = 0; i < o->n_revisions; i++)

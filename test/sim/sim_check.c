@@ -42,15 +42,25 @@ int64_t sim_most_allowed(struct sim *s)
     return most_allowed(s, false);
 }
 
-/* D2: disablePVCReuse was on when the set was read for the request that is being done. */
-static bool reuse_was_off(const struct sim *s)
+static bool reuse_is_off(const struct sim_limit *l)
+{
+    return l->reuse_off;
+}
+
+static bool regret_is_off(const struct sim_limit *l)
+{
+    return l->no_regret;
+}
+
+/* D2: it was so when the set was read for the request that is being done. */
+static bool when_read(const struct sim *s, bool (*is_so)(const struct sim_limit *l))
 {
     int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
 
     for (size_t i = 0; i < s->n_limits; i++) {
         int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
 
-        if (s->limits[i].reuse_off && until >= sent - FRESH_WINDOW_MS && s->limits[i].from_ms <= sent)
+        if (is_so(&s->limits[i]) && until >= sent - FRESH_WINDOW_MS && s->limits[i].from_ms <= sent)
             return true;
     }
     return false;
@@ -112,6 +122,15 @@ static bool excess_lately(struct sim *s)
         return true;
     /* A frozen watch: what was created while more were asked for is known, what somebody deleted since is not. */
     return s->sc->faults && most_allowed(s, false) > least;
+}
+
+/*
+ * Its deletion was asked for by name or mark, or there are too many. What waits at its preDelete hook was chosen when it was sent
+ * there; unless regret takes it back (spec §5.1 step 2) that stands, however many are wanted since.
+ */
+static bool deletion_called_for(struct sim *s, const struct sim_obj *pod)
+{
+    return pod->called_for || excess_lately(s) || (pod->prepared && when_read(s, regret_is_off));
 }
 
 /* ---- Pods ---- */
@@ -193,14 +212,18 @@ static void note_set(struct sim *s, const struct sim_obj *set)
     s->n_limits = 0;
 }
 
-/* Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). */
+/*
+ * Without those whose creation landed when nobody reckoned with it any more: the next pass sees them (D12). Likewise those that came
+ * back to the set lately.
+ */
 static int64_t pods_in_time(struct sim *s)
 {
     const struct sim_obj *set = sim_the_set(s);
     int64_t n = 0;
 
     for (const struct sim_obj *o = s->objs; o; o = o->next)
-        n += o->kind == CS_K_POD && !o->late && sim_pod_active(o->t) && sim_is_ours(set, o->t);
+        n += o->kind == CS_K_POD && !o->late && (o->returned_ms == 0 || o->returned_ms <= sim_window_begin(s)) &&
+             sim_pod_active(o->t) && sim_is_ours(set, o->t);
     return n;
 }
 
@@ -222,6 +245,7 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     check_mounts(s, o);
     check_new_claims(s, o, late);
     o->late = late;
+    o->called_for = sim_rules_listed_unseen(s, o);
     if (!late && pods_in_time(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));
@@ -308,6 +332,14 @@ static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struc
     }
 }
 
+/* The way to the preDelete hook may be one of no return: it is chosen as a deletion is. */
+static void check_prepares(struct sim *s, const struct sim_obj *o)
+{
+    sim_rules_destructive(s, "the way to its hook of Pod", o->name);
+    if (!deletion_called_for(s, o))
+        sim_fail(s, "Pod %s is sent to its preDelete hook, but nothing called for its deletion", o->name);
+}
+
 static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     bool marked = sim_label(after, CS_LABEL_SPECIFIED_DELETE) && !sim_label(o->t, CS_LABEL_SPECIFIED_DELETE);
@@ -322,6 +354,8 @@ static void check_pod_commit(struct sim *s, const struct sim_obj *o, const struc
         check_available(s, o);
         sim_rules_leaves(s, o, false);
     }
+    if (sim_pod_prepared(after) && !sim_pod_prepared(o->t))
+        check_prepares(s, o);
     sim_rules_mark(s, o, after);
     check_gate_opens(s, o, after);
     sim_promise_pod(s, o, after, images_differ(o->t, after));
@@ -363,7 +397,7 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     o->doomed = true;
     sim_rules_destructive(s, "the deletion of claim", o->name);
     sim_rules_claim_goes(s, o);
-    if (!reuse_was_off(s))
+    if (!when_read(s, reuse_is_off))
         sim_fail(s, "claim %s is deleted though claims are taken over", o->name);
     if (!sim_the_set(s) || !sim_owned_by(o->t, sim_the_set(s)->uid) || !id)
         sim_fail(s, "claim %s is deleted, but it is not the set's", o->name);
@@ -391,7 +425,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     sim_rules_pod_deleted(s, o);
     check_kept(s, o);
     sim_promise_delete(s, o);
-    if (!o->called_for && !finished && !excess_lately(s))
+    if (!finished && !deletion_called_for(s, o))
         sim_fail(s, "Pod %s is deleted, but nothing called for it", o->name);
     if (!finished)
         sim_hooks_check_delete(s, sim_the_set(s), o);
@@ -425,17 +459,19 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
 
     (void)pod_owner(s, o->t, &before_pod);
     p = pod_owner(s, after, &pod);
+    if (before_pod && !pod && sim_by_serial(s, o->serial))
+        sim_by_serial(s, o->serial)->back_ms = s->now_ms;
     if (!pod || before_pod)
         return;
     sim_rules_destructive(s, "the hand-over of claim", o->name);
     sim_rules_claim_goes(s, o);
     if (p && p->kept_ms != 0 && p->kept_ms <= sim_window_begin(s))
         sim_fail(s, "claim %s is handed over to Pod %s, which is labelled to leave it behind", o->name, pod);
-    if (p && !sim_pod_active(p->t) && reuse_was_off(s))
+    if (p && !sim_pod_active(p->t) && when_read(s, reuse_is_off))
         return; /* spec §4.6 clean-up */
     if (!s->sc->scales && !s->sc->recreates)
         sim_fail(s, "claim %s is handed over to Pod %s, but nothing in this scenario deletes a Pod", o->name, pod);
-    if (p && !p->called_for && !excess_lately(s))
+    if (p && !deletion_called_for(s, p))
         sim_fail(s, "claim %s is handed over to Pod %s, whose deletion nothing called for", o->name, pod);
 }
 
@@ -462,7 +498,8 @@ static void take_limits(struct sim *s, const struct cs_jtree *set)
         .floor = sim_int(set, "spec/replicas", 1) - sim_max_unavailable(set),
         .min_ready_s = sim_int(set, "spec/minReadySeconds", 0),
         .in_place_only = cs_streq(sim_str(set, "spec/updateStrategy/type"), "InPlaceOnly"),
-        .reuse_off = cs_jtree_is(sim_get(set, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE)};
+        .reuse_off = cs_jtree_is(sim_get(set, "spec/scaleStrategy/disablePVCReuse"), CS_J_TRUE),
+        .no_regret = sim_no_regret(set)};
     const struct cs_jtree *names = sim_get(set, "spec/scaleStrategy/podsToDelete");
 
     cs_grow(s->limits, s->n_limits, s->cap_limits);
@@ -532,8 +569,10 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         if (p)
             p->called_for = true;
     }
-    if (o->kind == CS_K_POD)
+    if (o->kind == CS_K_POD) {
         note_kept(s, o, after);
+        sim_rules_note_pod(s, who, o, after);
+    }
 }
 
 /* At every change of Pods or of the set. */

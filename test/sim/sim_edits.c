@@ -169,13 +169,37 @@ static void edit_hooks(struct sim *s, struct cs_jtree *spec)
         cs_jtree_set(spec, "lifecycle", sim_parse("{\"preDelete\":{\"labelsHandler\":{\"nobody\":\"has\"}}}"));
 }
 
+static bool has_named(const struct cs_jtree *list, const char *path, const char *name)
+{
+    for (struct cs_jtree *e = cs_jtree_is(list, CS_J_ARRAY) ? cs_jtree_first(list) : NULL; e; e = cs_jtree_next(e))
+        if (cs_streq(sim_str(e, path), name))
+            return true;
+    return false;
+}
+
+/* Spec §3.3: a mount of what neither the template nor a claim template has is refused; the one of an older set may be such. */
+static bool mounts_are_met(const struct cs_jtree *spec, const struct cs_jtree *tmpl)
+{
+    for (struct cs_jtree *c = cs_jtree_first(sim_get(tmpl, "spec/containers")); c; c = cs_jtree_next(c)) {
+        struct cs_jtree *m = cs_jtree_get(c, "volumeMounts");
+
+        for (m = cs_jtree_is(m, CS_J_ARRAY) ? cs_jtree_first(m) : NULL; m; m = cs_jtree_next(m))
+            if (!has_named(sim_get(tmpl, "spec/volumes"), "name", sim_str(m, "name")) &&
+                !has_named(sim_get(spec, "volumeClaimTemplates"), "metadata/name", sim_str(m, "name")))
+                return false;
+    }
+    return true;
+}
+
 /* An older template, as kubectl rollout undo and GitOps bring it back. */
 static void roll_back(struct sim *s, struct cs_jtree *spec)
 {
     uint64_t have = s->n_templates < CS_ARRAY_LEN(s->templates) ? s->n_templates : (uint64_t)CS_ARRAY_LEN(s->templates);
 
-    if (have > 0)
-        cs_jtree_set(spec, "template", cs_jtree_dup(s->templates[sim_below(s, have)]));
+    const struct cs_jtree *old = have > 0 ? s->templates[sim_below(s, have)] : NULL;
+
+    if (old && mounts_are_met(spec, old))
+        cs_jtree_set(spec, "template", cs_jtree_dup(old));
 }
 
 static void scale_to_zero(struct sim *s, struct cs_jtree *spec)

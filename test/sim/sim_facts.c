@@ -21,6 +21,18 @@ bool sim_pod_active(const struct cs_jtree *pod)
     return !sim_str(pod, "metadata/deletionTimestamp") && !sim_pod_finished(pod);
 }
 
+bool sim_pod_prepared(const struct cs_jtree *pod)
+{
+    return cs_streq(sim_label(pod, CS_LABEL_LIFECYCLE_STATE), "PreparingDelete");
+}
+
+/* Spec §5.1 step 2: what was sent to its preDelete hook does not come back. */
+bool sim_no_regret(const struct cs_jtree *set)
+{
+    return cs_jtree_is(sim_get(set, "spec/lifecycle/preDelete/markPodNotReady"), CS_J_TRUE) ||
+           cs_jtree_is(sim_get(set, "spec/lifecycle/inPlaceUpdate/markPodNotReady"), CS_J_TRUE);
+}
+
 struct sim_obj *sim_the_set(struct sim *s)
 {
     return sim_find(s, CS_K_SET, SIM_SET);

@@ -286,13 +286,27 @@ void sim_meddle(struct sim *s)
     }
 }
 
+/* A Pod that was released keeps its claim, and a set whose deletion waits for its dependents waits for that. */
+static bool blocks_deletion(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set || !sim_str(set->t, "metadata/deletionTimestamp") || sim_controller_of(pod->t))
+        return false;
+    for (const struct sim_obj *c = s->objs; c; c = c->next)
+        if (c->kind == CS_K_CLAIM && sim_owned_by(c->t, set->uid) && sim_mounts(pod->t, c->name))
+            return true;
+    return false;
+}
+
 /* Who stripped Pods of their ids sees in the end that nobody serves them any more, and deletes them. */
 void sim_meddle_settle(struct sim *s)
 {
     for (struct sim_obj *o = s->objs; o;) {
         struct sim_obj *next = o->next;
         uint64_t serial = o->serial;
-        bool lost = o->kind == CS_K_POD && sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID);
+        bool lost = o->kind == CS_K_POD &&
+                    ((sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID)) || blocks_deletion(s, o));
 
         let_go(s, serial);
         if (lost && sim_by_serial(s, serial))

@@ -11,6 +11,7 @@
 #include "test/sim/sim.h"
 
 #define NODE_LOST_MS 30000 /* D1 */
+#define ANSWERED_MS 100 /* what was read so long ago is known, unless the answer got lost */
 #define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
 
 static int64_t sent_ms(const struct sim *s)
@@ -228,7 +229,32 @@ void sim_rules_destructive(struct sim *s, const char *what, const char *name)
         sim_fail(s, "D2: %s %s, and the set was not read before it", what, name);
 }
 
+/*
+ * The name of a Pod that has just been made is listed for deletion, and whoever made it may not have known: it is as if the user had
+ * listed it a moment later.
+ */
+bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set || !named_for_delete(set, pod->name) || sim_wish_is_known(s))
+        return false;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->set_reads_ms); i++)
+        if (s->set_reads_ms[i] > s->spec_changed_ms && s->set_reads_ms[i] + ANSWERED_MS < sent_ms(s))
+            return false;
+    return true;
+}
+
 /* ---- D3, D4 ---- */
+
+/*
+ * D12: the deletion was given up, nothing wanted it any more, and then it landed all the same. What was handed over before it was
+ * sent is the set's again: no data are lost, and the next Pod of that id takes the claim over.
+ */
+static bool lands_after_regret(const struct sim *s, const struct sim_obj *claim)
+{
+    return sim_is_late(s) && claim->back_ms > sent_ms(s);
+}
 
 /* Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. */
 void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
@@ -238,7 +264,7 @@ void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
     if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0)
         return;
     for (const struct sim_obj *c = s->objs; c; c = c->next)
-        if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 &&
+        if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 && !lands_after_regret(s, c) &&
             clean_claim(set, c, sim_label(pod->t, CS_LABEL_INSTANCE_ID)))
             sim_fail(s, "D3: Pod %s is deleted before its claim %s was handed over", pod->name, c->name);
 }
@@ -307,6 +333,17 @@ void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs
     if (p && !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "False") &&
         cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "False"))
         p->gate_off_ms = s->now_ms;
+}
+
+/* Whatever somebody else writes there, it is the controller that chooses. And a Pod that got back what it had lost, the id, say. */
+void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *p = sim_by_serial(s, o->serial);
+
+    if (p)
+        p->prepared = sim_pod_prepared(after) && (p->prepared || who == SIM_CONTROLLER);
+    if (p && who == SIM_USER && sim_is_ours(sim_the_set(s), after) && !sim_is_ours(sim_the_set(s), o->t))
+        p->returned_ms = s->now_ms;
 }
 
 /* ---- nothing of anybody else ---- */

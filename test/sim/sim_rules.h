@@ -12,6 +12,8 @@ enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
 /* sim_facts.c */
 bool sim_pod_finished(const struct cs_jtree *pod);
 bool sim_pod_active(const struct cs_jtree *pod);
+bool sim_pod_prepared(const struct cs_jtree *pod); /* it waits at its preDelete hook */
+bool sim_no_regret(const struct cs_jtree *set);
 struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
 const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
 bool sim_mounts(const struct cs_jtree *pod, const char *claim);
@@ -32,11 +34,13 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
 void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
 void sim_rules_set_read(struct sim *s);
 void sim_rules_destructive(struct sim *s, const char *what, const char *name);
+bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod);
 void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod);
 void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
 void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_image(struct sim *s, const struct sim_obj *o);
 void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_touched(struct sim *s, const struct sim_obj *o);
 
 /* sim_check.c */

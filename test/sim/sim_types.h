@@ -19,7 +19,10 @@ struct sim_obj {
     struct cs_jtree *t;
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
     bool late; /* Pod: its creation landed when it was given up already */
+    int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
+    bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool doomed; /* claim: the controller has deleted it, by the rules */
+    int64_t back_ms; /* claim: when it last came back from a Pod to the set, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
     int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
@@ -90,6 +93,7 @@ struct sim_limit { /* what the user asked for, from when on */
     int64_t floor; /* Pods that must stay available: replicas less maxUnavailable */
     int64_t min_ready_s;
     bool in_place_only, reuse_off;
+    bool no_regret; /* a hook has markPodNotReady: spec §5.1 step 2 */
 };
 
 struct sim_sample {

@@ -440,6 +440,7 @@ static void spec_6_6_apply(void **state)
     assert_true(cs_body_inplace_apply(&b, &out, &err));
     assert_json(&out,
         "[{'op':'test','path':'/metadata/uid','value':'p-bbbbb'},"
+        "{'op':'test','path':'/metadata/ownerReferences/0/uid','value':'u1'},"
         "{'op':'test','path':'/metadata/labels/controller-revision-hash','value':'web-old'},"
         "{'op':'test','path':'/status/conditions/1/type','value':'InPlaceUpdateReady'},"
         "{'op':'test','path':'/status/conditions/1/status','value':'False'},"
@@ -539,6 +540,7 @@ static void spec_6_7_start_then_apply(void **state)
     assert_has(&apply, "{'op':'remove','path':'/metadata/annotations/apps.kruise.io~1inplace-update-grace'}");
     cs_body_grace_drop(f.pods[0], &drop);
     assert_has(&drop, "{'op':'test','path':'/metadata/uid','value':'p-bbbbb'}");
+    assert_has(&drop, "{'op':'test','path':'/metadata/ownerReferences/0/uid','value':'u1'}");
     assert_has(&drop, "{'op':'remove','path':'/metadata/annotations/apps.kruise.io~1inplace-update-grace'}");
     f.pods[0]->inplace_grace = "nonsense";
     cs_strbuf_clear(&apply);

@@ -337,6 +337,7 @@ static void spec_4_3_revisions(void **state)
 
 static void spec_4_3_history_is_cut(void **state)
 {
+    static const enum cs_busy under_way[] = {CS_BUSY_PATCH, CS_BUSY_READ}; /* an update to web-a, before a rollback */
     struct fx f;
 
     (void)state;
@@ -347,6 +348,11 @@ static void spec_4_3_history_is_cut(void **state)
     fx_revision(&f, "web-b", 3, FX_TEMPLATE("'image':'nginx:b'"));
     fx_revision(&f, "web-new", 4, FX_NEW);
     fx_rows(&f, "bbbbb new ready; ccccc old ready terminating", false);
+    for (size_t i = 0; i < CS_ARRAY_LEN(under_way); i++) {
+        f.vpods[0].busy = under_way[i];
+        assert_string_equal(fx_plan(&f), "");
+    }
+    f.vpods[0].busy = CS_IDLE;
     assert_string_equal(fx_plan(&f), "delete-revision web-a");
     f.vrevs[1].busy = CS_BUSY_DELETE;
     assert_string_equal(fx_plan(&f), "");

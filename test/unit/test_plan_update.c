@@ -65,6 +65,8 @@ static void d8_rolled_back_mark_is_removed(void **state)
     FX_RUN(rows);
 }
 
+#define FX_ONE_OF_THREE "'replicas':3,'updateStrategy':{'type':'InPlaceIfPossible','partition':2,'maxUnavailable':3}"
+
 static void spec_6_6_in_place_step_by_step(void **state)
 {
     static const struct fx_row rows[] = {
@@ -82,6 +84,10 @@ static void spec_6_6_in_place_step_by_step(void **state)
             "refresh bbbbb Normal"},
         {"Updating is overtaken", "'replicas':1," FX_INPLACE, "bbbbb old gate-off state:Updating", "",
             "inplace-apply bbbbb"},
+        {"what is under way may be the update that the partition leaves", FX_ONE_OF_THREE,
+            "bbbbb old gate-off; ccccc old ready; ddddd old gate-off busy:patch", "", "refresh bbbbb gate"},
+        {"… wherever it stands", FX_ONE_OF_THREE, "bbbbb old gate-off busy:patch; ccccc old ready; ddddd old gate-off",
+            "", "refresh ddddd gate"},
     };
 
     (void)state;

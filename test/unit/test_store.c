@@ -187,10 +187,10 @@ static void d5_an_entry_outlives_its_object_while_a_request_is_under_way(void **
     pod(&b, "web-a", "p1", 5, false);
     e = cs_store_find(&b.s, CS_K_POD, "ns", "web-a");
     e->busy = CS_BUSY_PATCH;
-    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 6);
+    cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 7);
     assert_ptr_equal(find(&b, "web-a"), e);
     assert_null(e->obj);
-    pod(&b, "web-a", "p1", 7, false); /* the late answer about it is history */
+    pod(&b, "web-a", "p1", 6, false); /* the late answer about it is history */
     assert_null(e->obj);
     pod(&b, "web-a", "p2", 8, false); /* another one of that name is not */
     assert_non_null(e->obj);
@@ -198,8 +198,61 @@ static void d5_an_entry_outlives_its_object_while_a_request_is_under_way(void **
     assert_int_equal(find(&b, "web-a")->busy, CS_IDLE);
     e->busy = CS_BUSY_DELETE;
     cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", NULL, 0); /* a GET said 404 */
+    pod(&b, "web-a", "p2", 9, false); /* the watch lags */
+    assert_null(e->obj);
     cs_store_settle(&b.s, e);
     assert_null(find(&b, "web-a"));
+    cs_store_done(&b.s);
+}
+
+/* DELETED says no more than that it left the selection; a list, that it was not in it. Its id may be put back at any time. */
+static void d6_what_comes_back_is_taken_though_a_request_is_under_way(void **state)
+{
+    struct bed b;
+    struct cs_entry *e;
+
+    (void)state;
+    for (int listed = 0; listed < 2; listed++) {
+        bed_init(&b);
+        pod(&b, "web-a", "p1", 5, false);
+        e = cs_store_find(&b.s, CS_K_POD, "ns", "web-a");
+        e->busy = CS_BUSY_READ;
+        if (listed) {
+            cs_store_list_begin(&b.s, CS_K_POD);
+            cs_store_list_end(&b.s, CS_K_POD, 7);
+        } else {
+            cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 7);
+        }
+        assert_null(e->obj);
+        pod(&b, "web-a", "p1", 6, false); /* a late answer */
+        assert_null(e->obj);
+        pod(&b, "web-a", "p1", 8, false);
+        assert_non_null(e->obj);
+        cs_store_settle(&b.s, e);
+        assert_non_null(find(&b, "web-a"));
+        cs_store_done(&b.s);
+    }
+}
+
+static void d5c_what_is_read_again_is_taken_though_a_request_is_under_way(void **state)
+{
+    struct bed b;
+    struct cs_entry *e;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 20, false);
+    e = cs_store_find(&b.s, CS_K_POD, "ns", "web-a");
+    e->busy = CS_BUSY_PATCH;
+    for (int i = 0; i < 2; i++) {
+        cs_store_list_sent(&b.s, CS_K_POD);
+        cs_store_list_begin(&b.s, CS_K_POD);
+        pod(&b, "web-a", "p1", 4, true);
+        cs_store_list_end(&b.s, CS_K_POD, 5); /* the first one says that the server was restored */
+        assert_int_equal(b.restored, 1);
+        assert_true((e->obj != NULL) == (i == 1));
+    }
+    assert_int_equal(e->meta->rv, 4);
     cs_store_done(&b.s);
 }
 
@@ -372,6 +425,8 @@ int main(void)
         cmocka_unit_test(d5c_a_list_older_than_the_store_empties_it),
         cmocka_unit_test(d5c_a_slow_list_is_not_behind_what_was_known_when_it_was_sent),
         cmocka_unit_test(d5_an_entry_outlives_its_object_while_a_request_is_under_way),
+        cmocka_unit_test(d6_what_comes_back_is_taken_though_a_request_is_under_way),
+        cmocka_unit_test(d5c_what_is_read_again_is_taken_though_a_request_is_under_way),
         cmocka_unit_test(objects_are_linked_to_their_set_by_uid),
         cmocka_unit_test(a_set_entry_lives_as_long_as_something_refers_to_it),
         cmocka_unit_test(a_set_made_again_under_its_name_is_another),
