@@ -94,7 +94,8 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, const 
     v->foreign = claim && !claim_name_fits(o->set, claim);
     v->refused = e->refused;
     v->made = e->busy == CS_BUSY_CREATE; /* the watch may report it before its request is answered */
-    v->unfenced = claim && (claim->meta.rv <= r->c->fence_rv || claim->meta.rv == e->late_rv);
+    v->taken_late = claim && claim->meta.rv == e->late_rv;
+    v->unfenced = claim && (claim->meta.rv <= r->c->fence_rv || v->taken_late);
     add_pod_facts(v, e, r);
 }
 

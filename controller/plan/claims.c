@@ -118,6 +118,24 @@ static void claims_of_inactive(struct cs_planner *pl, struct cs_view_pod *v)
         (void)cs_plan_hand_over(pl, v, "its Pod is gone or going and disablePVCReuse is set");
 }
 
+/*
+ * D12: a hand-over whose answer got lost may land yet, though its Pod stays by now, or was deleted by somebody else. It names the
+ * version that it is about, so writing the claim once makes it fail; landed, it would let the data go along with the Pod.
+ */
+static void fence_kept(struct cs_planner *pl, const struct cs_view_pod *v)
+{
+    for (uint32_t k = 0; k < v->claim_n; k++) {
+        struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
+        struct cs_action *a;
+
+        if (!c->taken_late || c->busy != CS_IDLE || c->planned || !cs_plan_claim_is_sets(pl, c))
+            continue;
+        a = cs_plan_add(pl, CS_ACT_FENCE_CLAIM, "it is to outlast its Pod, and a hand-over may yet land");
+        a->claim = c->claim;
+        c->planned = true;
+    }
+}
+
 static void note_not_kept(struct cs_planner *pl, const struct cs_view_pod *v)
 {
     cs_plan_note(pl, true, "ClaimsNotKept", "",
@@ -142,6 +160,8 @@ static void claims_of_pods(struct cs_planner *pl)
         }
         if (!cs_pod_active(v->pod))
             claims_of_inactive(pl, v);
+        if (!v->specified && !v->pre_delete && !v->doomed && (cs_pod_active(v->pod) || !reuse_off(pl)))
+            fence_kept(pl, v);
     }
 }
 

@@ -52,6 +52,7 @@ struct cs_view_claim {
     bool pod_absent; /* a read just sent, after this version of it was seen, found no Pod of its id (D5d, D6) */
     const char *refused; /* the request that the server would not let it grow to; NULL: none */
     bool unfenced; /* a lost request of ours, or one of a predecessor, may yet take this version of it away (D12) */
+    bool taken_late; /* … and it is a lost request of ours */
     bool planned; /* filled by the planner: this pass writes it */
 };
 

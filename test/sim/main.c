@@ -17,7 +17,7 @@
 
 #define TROUBLE_MS 150000 /* user and faults act for so long */
 #define CONVERGE_MS 1800000 /* then the set must converge within so long */
-#define SETTLE_MS 60000 /* last writes after that: history, conditions */
+#define SETTLE_MS 90000 /* last writes after that: history, conditions, claims left by a predecessor (CS_DOUBT_MS) */
 #define QUIET_MS 120000 /* and then no write */
 #define STEPS_MAX 400000 /* a run that takes more is a storm */
 

@@ -545,8 +545,8 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
 {
     if (o->kind == CS_K_SET)
         take_limits(s, after);
-    if (s->sc->edits)
-        sim_check_state(s); /* what has become available by time alone */
+    if (s->sc->edits || o->kind == CS_K_NODE)
+        sim_check_state(s); /* what has become available, or lost with its node, by time alone */
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec")))

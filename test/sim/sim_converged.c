@@ -176,7 +176,7 @@ static bool reached(struct sim *s, const struct sim_obj *set, char *ret_why, siz
 
     for (const struct sim_obj *o = s->objs; o; o = o->next)
         if ((o->kind == CS_K_POD && !pod_done(s, set, o, ret_why, size)) ||
-            (o->kind == CS_K_CLAIM && s->sc->minds_claims && !claim_done(s, set, o, ret_why, size)))
+            (o->kind == CS_K_CLAIM && (s->sc->minds_claims || s->sc->edits) && !claim_done(s, set, o, ret_why, size)))
             return false;
     if (sim_active_pods(s) != sim_int(set->t, "spec/replicas", 1))
         return no(ret_why, size, "has the wrong number of Pods", SIM_SET);

@@ -172,6 +172,55 @@ static void d12_a_claim_from_before_is_fenced_when_it_is_taken_over(void **state
     bed_done(&b.bed);
 }
 
+/* If the hand-over landed after all, the data would go along with the Pod, whoever deletes it. */
+static void lost_hand_over(bool terminating)
+{
+    struct claims_bed b;
+    struct rt_request *q;
+
+    cb_init(&b, 0, false);
+    cs_autofree char *pod = cb_pod_text(&b, HAS_ID, "u1");
+    cs_autofree char *claim = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
+    feed(&b.bed, CS_K_CLAIM, claim);
+    feed(&b.bed, CS_K_POD, pod);
+    step(&b.bed, 1000);
+    cb_answer_set(&b);
+    step(&b.bed, 5);
+    q = expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    assert_non_null(strstr(q->body, "\"kind\":\"Pod\""));
+    rt_answer(q, 0, "");
+    b.replicas = 1;
+    cb_feed_set(&b);
+    if (terminating) {
+        cs_autofree char *going =
+            cb_pod_text(&b, HAS_ID "},'deletionTimestamp':'2025-06-15T15:00:00Z','annotations':{", "u1");
+
+        feed(&b.bed, CS_K_POD, going);
+    }
+    step(&b.bed, 1000);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_CLAIM), 200, claim);
+    step(&b.bed, 1000);
+    q = expect(&b.bed, CS_VERB_PATCH_MERGE, CS_K_CLAIM);
+    assert_non_null(strstr(q->body, CS_ANNO_FENCE));
+    cs_autofree char *fenced = cb_claim_text(&b, "data-web-bbbbb", "bbbbb", "u1", "");
+    rt_answer(q, 200, fenced);
+    step(&b.bed, 1000);
+    cb_expect_none(&b, CS_VERB_PATCH_MERGE, CS_K_CLAIM); /* once */
+    bed_done(&b.bed);
+}
+
+static void d12_a_lost_hand_over_is_fenced_off_when_the_pod_stays(void **state)
+{
+    (void)state;
+    lost_hand_over(false);
+}
+
+static void d12_a_lost_hand_over_is_fenced_off_when_somebody_deletes_the_pod(void **state)
+{
+    (void)state;
+    lost_hand_over(true);
+}
+
 static void d12_a_create_given_up_starts_the_wait_again(void **state)
 {
     struct claims_bed b;
@@ -475,6 +524,8 @@ int main(void)
         cmocka_unit_test(d2_the_flag_is_read_again_before_a_claim_goes),
         cmocka_unit_test(d12_what_a_predecessor_may_have_sent_is_waited_for),
         cmocka_unit_test(d12_a_claim_from_before_is_fenced_when_it_is_taken_over),
+        cmocka_unit_test(d12_a_lost_hand_over_is_fenced_off_when_the_pod_stays),
+        cmocka_unit_test(d12_a_lost_hand_over_is_fenced_off_when_somebody_deletes_the_pod),
         cmocka_unit_test(d12_a_create_given_up_starts_the_wait_again),
         cmocka_unit_test(d6_a_pod_that_is_there_keeps_its_claims),
         cmocka_unit_test(d4_a_strangers_pod_keeps_the_id_until_it_is_gone),
