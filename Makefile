@@ -103,7 +103,9 @@ unit-binaries: $(UNIT_TESTS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+SEEDS ?= 300
+FROM  ?= 1
+.PHONY: demo test test-unit test-sim sim test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
 
 deps-test:
 	@tools/deps.sh test
@@ -123,10 +125,12 @@ test-sim:
 	@echo "skip simulation: test/sim holds no simulation yet"
 	@echo "sim: 0 passed, 0 failed, 1 skipped"
 else
-test-sim: deps-test ## the controller in a simulated cluster with faults
+test-sim: deps-test ## the controller in a simulated cluster with faults; SEEDS=300 FROM=1
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
-	@$(BUILD)/test/sim
+	@$(BUILD)/test/sim --jobs $(JOBS) --seeds $(SEEDS) --from $(FROM)
 endif
+
+sim: test-sim ## as test-sim, for long runs: SEEDS=n FROM=s
 
 test-status: deps-test ## what kstatus (Helm, Flux) and Argo CD make of the status in every phase; fetches their Go modules
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/phases

@@ -18,8 +18,8 @@ SAN = "SANITIZE=address,undefined"
 STEPS = [
     ("unit tests", ["test-unit"]),
     ("unit tests under ASan and UBSan", ["test-unit", SAN]),
-    ("simulation", ["test-sim"]),
-    ("simulation under ASan and UBSan", ["test-sim", SAN]),
+    ("simulation", ["test-sim", "SEEDS=20000"]),
+    ("simulation under ASan and UBSan", ["test-sim", SAN, "SEEDS=600"]),
     ("status, as tools read it", ["test-status"]),
     ("integration, programs under ASan and UBSan", ["test-integration", SAN]),
     ("end to end", ["test-e2e"]),

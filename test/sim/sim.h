@@ -31,7 +31,13 @@ struct sim_scenario {
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
-/* main.c */
+/* sim_run.c: what main.c does with a run */
+struct sim *sim_new(uint64_t seed, const struct sim_scenario *sc, bool verbose);
+void sim_play(struct sim *s); /* leaves s->failure "" when all was well */
+void sim_show(const struct sim *s); /* a run that failed: its history, or in verbose runs what the server holds */
+void sim_free(struct sim *s);
+
+/* sim_run.c */
 void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg);
 uint64_t sim_below(struct sim *s, uint64_t n);
 int64_t sim_between(struct sim *s, int64_t low, int64_t high);

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run: plays a scenario with virtual time, then takes the faults away and expects the set to converge and the controller to
+ * fall silent.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/hash.h"
+#include "test/sim/sim.h"
+
+#define TROUBLE_MS 150000 /* user and faults act for so long */
+#define CONVERGE_MS 1800000 /* then the set must converge within so long */
+#define SETTLE_MS 60000 /* last writes after that: history, conditions */
+#define QUIET_MS 120000 /* and then no write */
+#define STEPS_MAX 400000 /* a run that takes more is a storm */
+#define SHOWN_MAX 120 /* lines of the history of a run that failed */
+
+/* ---- time, chance, history ---- */
+
+static int64_t mono(void *ctx)
+{
+    return ((struct sim *)ctx)->now_ms;
+}
+
+static int64_t wall(void *ctx)
+{
+    return SIM_WALL_ZERO_MS + ((struct sim *)ctx)->now_ms;
+}
+
+const char *sim_time(struct sim *s, char buf[CS_RFC3339_SIZE])
+{
+    return cs_rfc3339_format(cs_clock_wall_ms(&s->clock), buf);
+}
+
+uint64_t sim_below(struct sim *s, uint64_t n)
+{
+    return cs_rand_below(&s->rand, n);
+}
+
+int64_t sim_between(struct sim *s, int64_t low, int64_t high)
+{
+    return low + (int64_t)sim_below(s, (uint64_t)(high - low) + 1);
+}
+
+bool sim_chance(struct sim *s, unsigned per_mille)
+{
+    return sim_below(s, 1000) < per_mille;
+}
+
+void sim_say(struct sim *s, const char *fmt, ...)
+{
+    char text[400];
+    char **slot = &s->history[s->n_history++ % CS_ARRAY_LEN(s->history)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    free(*slot);
+    *slot = cs_xasprintf("%9.3f %s", (double)s->now_ms / 1000, text);
+    s->digest = cs_fnv64_1a(s->digest, *slot, strlen(*slot));
+    if (s->verbose)
+        printf("%s\n", *slot);
+}
+
+void sim_fail(struct sim *s, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (s->failure[0])
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(s->failure, sizeof(s->failure), fmt, ap);
+    va_end(ap);
+    sim_say(s, "VIOLATED: %s", s->failure);
+}
+
+static void run_task(void *ctx)
+{
+    struct sim_task *t = ctx;
+    struct sim *s = t->s;
+    sim_task_fn fn = t->fn;
+    uint64_t arg = t->arg;
+
+    *(t->prev ? &t->prev->next : &s->tasks) = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    free(t);
+    fn(s, arg);
+}
+
+void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg)
+{
+    struct sim_task *t = cs_new(struct sim_task);
+
+    *t = (struct sim_task){.next = s->tasks, .s = s, .fn = fn, .arg = arg, .timer = {.fn = run_task, .ctx = t}};
+    if (s->tasks)
+        s->tasks->prev = t;
+    s->tasks = t;
+    cs_timer_arm_in(&s->world, &t->timer, delay_ms);
+}
+
+/* ---- the controller's process ---- */
+
+static bool may_write(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void start_controller(struct sim *s, uint64_t arg)
+{
+    struct cs_controller_options o = {.client = &s->client,
+        .loop = &s->loop,
+        .clock = &s->clock,
+        .log = &s->clog,
+        .rand = &s->controller_rand,
+        .instance = "sim",
+        .gates = {.vertical_scaling = s->sc->resizes, .short_hash = s->sc->resizes},
+        .may_write = may_write,
+        .ctx = s};
+
+    (void)arg;
+    sim_say(s, "the controller starts");
+    cs_loop_init(&s->loop, &s->clock);
+    s->metrics = cs_metrics_new();
+    o.metrics = s->metrics;
+    s->controller_rand.state = cs_rand_u64(&s->rand);
+    s->c = cs_new(struct cs_controller);
+    cs_controller_init(s->c, &o);
+    cs_controller_start(s->c);
+    cs_controller_lead(s->c, true);
+    s->up = true;
+}
+
+static void stop_controller(struct sim *s)
+{
+    if (!s->up)
+        return;
+    s->up = false;
+    cs_controller_done(s->c);
+    free(cs_take(s->c));
+    if (s->loop.len > 0)
+        sim_fail(s, "a controller that has ended left %zu timers behind", s->loop.len);
+    cs_loop_done(&s->loop);
+    cs_metrics_free(cs_take(s->metrics));
+}
+
+void sim_crash(struct sim *s)
+{
+    if (!s->up)
+        return;
+    sim_say(s, "the controller is killed");
+    s->n_faults++;
+    stop_controller(s);
+    sim_later(s, sim_between(s, 200, 15000), start_controller, 0);
+}
+
+/* ---- one run ---- */
+
+static void user_turn(struct sim *s, uint64_t arg)
+{
+    (void)arg;
+    if (s->now_ms >= TROUBLE_MS)
+        return;
+    sim_user_act(s);
+    sim_later(s, sim_chance(s, 300) ? sim_between(s, 10, 500) : sim_between(s, 500, 20000), user_turn, 0);
+}
+
+static void trouble_turn(struct sim *s, uint64_t arg)
+{
+    (void)arg;
+    if (!s->faults_on)
+        return;
+    switch (sim_below(s, 5)) {
+    case 0:
+        sim_crash(s);
+        break;
+    case 1:
+        sim_net_freeze(s);
+        break;
+    default:
+        sim_net_cut(s, sim_chance(s, 300));
+        break;
+    }
+    sim_later(s, sim_between(s, 1000, 20000), trouble_turn, 0);
+}
+
+static void peace(struct sim *s, uint64_t arg)
+{
+    (void)arg;
+    s->faults_on = false;
+    for (struct sim_stream *w = s->streams; w; w = w->next)
+        if (w->frozen_until_ms > s->now_ms)
+            w->frozen_until_ms = s->now_ms + 1;
+    cs_jtree_free(cs_take(s->regret));
+    sim_user_settle(s);
+    sim_say(s, "from here on nothing fails");
+}
+
+/* Advances to what is next, and does it. False: there is nothing. */
+static bool step(struct sim *s)
+{
+    int64_t wait = cs_loop_wait_ms(&s->world);
+    int64_t other = s->up ? cs_loop_wait_ms(&s->loop) : -1;
+
+    if (wait < 0 || (other >= 0 && other < wait))
+        wait = other;
+    if (wait < 0)
+        return false;
+    s->now_ms += wait;
+    cs_loop_run_due(&s->world);
+    if (s->up)
+        cs_loop_run_due(&s->loop);
+    if (s->up)
+        cs_controller_step(s->c);
+    return true;
+}
+
+/* Runs until the time, or until a failure; with until_converged also until that. */
+static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *why, size_t size)
+{
+    uint64_t seen = 0;
+
+    for (uint64_t i = 0; s->now_ms < until_ms && !s->failure[0]; i++) {
+        if (i > STEPS_MAX)
+            sim_fail(s, "more than %d steps: a storm", STEPS_MAX);
+        if (until_converged && s->rv != seen) {
+            seen = s->rv;
+            if (sim_converged(s, why, size))
+                return true;
+        }
+        if (!step(s)) {
+            sim_fail(s, "nothing will ever happen again");
+            return false;
+        }
+    }
+    return false;
+}
+
+void sim_play(struct sim *s)
+{
+    char why[256] = "";
+    uint64_t writes;
+
+    sim_user_begin(s);
+    start_controller(s, 0);
+    sim_later(s, sim_between(s, 100, 20000), user_turn, 0);
+    s->faults_on = s->sc->faults;
+    if (s->sc->faults)
+        sim_later(s, sim_between(s, 10, 10000), trouble_turn, 0);
+    sim_later(s, TROUBLE_MS, peace, 0);
+    (void)run_to(s, s->now_ms + TROUBLE_MS + 1, false, NULL, 0);
+    if (s->failure[0])
+        return;
+    if (!run_to(s, TROUBLE_MS + CONVERGE_MS, true, why, sizeof(why))) {
+        sim_fail(s, "no convergence: %s", why);
+        return;
+    }
+    sim_say(s, "converged");
+    (void)run_to(s, s->now_ms + SETTLE_MS, false, NULL, 0);
+    writes = s->n_writes;
+    (void)run_to(s, s->now_ms + QUIET_MS, false, NULL, 0);
+    if (s->n_writes != writes)
+        sim_fail(s, "%" PRIu64 " writes after all was done", s->n_writes - writes);
+    if (!sim_converged(s, why, sizeof(why)))
+        sim_fail(s, "it did not stay converged: %s", why);
+}
+
+struct sim *sim_new(uint64_t seed, const struct sim_scenario *sc, bool verbose)
+{
+    struct sim *s = cs_new(struct sim);
+
+    s->seed = seed;
+    s->sc = sc;
+    s->verbose = verbose;
+    s->rand.state = seed * 0x9e3779b97f4a7c15ull + 1;
+    s->clock = (struct cs_clock){mono, wall, s};
+    s->now_ms = 1000;
+    s->client = (struct cs_client){&sim_client_ops, s};
+    s->clog = (struct cs_log){.out = verbose ? stdout : NULL, .clock = &s->clock, .max = CS_LOG_DEBUG};
+    cs_loop_init(&s->world, &s->clock);
+    return s;
+}
+
+void sim_free(struct sim *s)
+{
+    stop_controller(s);
+    sim_net_done(s);
+    sim_api_done(s);
+    while (s->tasks) {
+        struct sim_task *t = s->tasks;
+
+        cs_timer_disarm(&s->world, &t->timer);
+        s->tasks = t->next;
+        free(t);
+    }
+    cs_loop_done(&s->world);
+    cs_jtree_free(s->regret);
+    free(s->limits);
+    free(s->samples);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
+        free(s->history[i]);
+    free(s);
+}
+
+/* What the server holds. */
+static void dump(const struct sim *s)
+{
+    for (const struct sim_obj *o = s->objs; o; o = o->next) {
+        cs_autofree char *text = sim_print(o->t);
+
+        printf("%s %s %s\n", cs_kind_gvr(o->kind)->kind, o->name, text);
+    }
+}
+
+void sim_show(const struct sim *s)
+{
+    uint64_t from = s->n_history > SHOWN_MAX ? s->n_history - SHOWN_MAX : 0;
+
+    if (s->verbose) {
+        dump(s);
+        return;
+    }
+    printf("---- seed %" PRIu64 " (%s): %s; its last events:\n", s->seed, s->sc->name, s->failure);
+    for (uint64_t i = from; i < s->n_history; i++)
+        printf("%s\n", s->history[i % CS_ARRAY_LEN(s->history)]);
+    printf("---- again, in full: --seed %" PRIu64 " --verbose\n", s->seed);
+}
