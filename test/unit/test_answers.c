@@ -40,6 +40,35 @@ static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
     bed_done(&b);
 }
 
+/* What a 201 without its end has created is not known: taken for a success, another Pod would be made in its place. */
+static void d5e_a_success_that_cannot_be_read_is_in_doubt(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *body = cs_xstrdup(q->body);
+    cs_autofree char *pod = created(&b, q, "p1");
+    cs_autofree char *half = cs_xmemdupz(pod, strlen(pod) / 2);
+    rt_answer(q, 201, half);
+    assert_int_equal(run_of(&b)->creates, 1);
+    step(&b, 1000);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    assert_string_equal(q->body, body);
+    rt_answer(q, 409, TAKEN);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, half); /* what has the name is not known, either */
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
 /* A refusal of the second sending says nothing about the first: another name in its place could make one Pod too many. */
 static void d5e_a_name_in_doubt_is_kept_when_it_is_refused(void **state)
 {
@@ -390,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(d5e_a_create_in_doubt_is_sent_again_under_its_name),
+        cmocka_unit_test(d5e_a_success_that_cannot_be_read_is_in_doubt),
         cmocka_unit_test(d5e_a_name_in_doubt_is_kept_when_it_is_refused),
         cmocka_unit_test(d12_what_is_sent_again_asks_first),
         cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
