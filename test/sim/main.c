@@ -3,7 +3,7 @@
  * Runs seeds: each picks a scenario and plays it (sim_run.c). Prints "ok <name>" or "FAIL <name>: why" per scenario and a
  * summary; without failures the same whatever the number of processes.
  *
- *     sim [--seeds N] [--from S] [--jobs J] | --seed S [--verbose]
+ *     sim [--seeds N] [--from S] [--jobs J] | --seed S [--only EVENT,EVENT...] [--verbose]
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,23 +95,52 @@ static const uint64_t regressions[] = {
 struct tally {
     char first[CS_ARRAY_LEN(scenarios)][600]; /* first failure, "" none */
     uint64_t ran[CS_ARRAY_LEN(scenarios)];
-    uint64_t seeds, requests, faults, failures;
+    uint64_t seeds, requests, failures, faults[SIM_F_COUNT];
 };
 
 struct range {
     uint64_t from, n;
 };
 
+/* Plays the few events that it takes, and shows them. Returns the digest of that run. */
+static uint64_t show_shrunk(const struct sim *failed, size_t *ret_events, bool quiet)
+{
+    unsigned runs = 0;
+    struct sim_only few = sim_shrink(failed, &runs);
+    struct sim_options o = failed->o;
+    uint64_t digest;
+    struct sim *s;
+
+    o.only = &few;
+    s = sim_new(&o);
+    sim_play(s);
+    if (!quiet) {
+        printf("---- seed %" PRIu64 " fails with %zu of its %zu events (%u runs)\n", o.seed, few.n,
+            failed->trouble.n_events, runs);
+        sim_show(s);
+    }
+    *ret_events = few.n;
+    digest = s->digest;
+    sim_free(s);
+    free(few.ids);
+    return digest;
+}
+
 /* Returns the digest of the run. */
-static uint64_t run_seed(struct tally *t, uint64_t seed, bool verbose)
+static uint64_t run_seed(struct tally *t, uint64_t seed, const struct sim_only *only, bool verbose)
 {
     size_t k = scenario_of(seed);
-    struct sim *s = sim_new(seed, &scenarios[k], verbose);
+    const struct sim_options o = {.seed = seed, .sc = &scenarios[k], .only = only, .verbose = verbose};
+    struct sim *s = sim_new(&o);
     uint64_t digest;
+    size_t few;
 
     sim_play(s);
     if (s->failure[0]) {
-        sim_show(s);
+        if (only || verbose)
+            sim_show(s);
+        else
+            (void)show_shrunk(s, &few, false);
         t->failures++;
         if (!t->first[k][0])
             (void)snprintf(t->first[k], sizeof(t->first[k]), "seed %" PRIu64 ": %s", seed, s->failure);
@@ -119,7 +148,8 @@ static uint64_t run_seed(struct tally *t, uint64_t seed, bool verbose)
     t->seeds++;
     t->ran[k]++;
     t->requests += s->n_requests;
-    t->faults += s->n_faults;
+    for (size_t i = 0; i < SIM_F_COUNT; i++)
+        t->faults[i] += s->trouble.counts[i];
     digest = s->digest;
     sim_free(s);
     return digest;
@@ -128,21 +158,42 @@ static uint64_t run_seed(struct tally *t, uint64_t seed, bool verbose)
 static bool repeats(uint64_t seed)
 {
     struct tally ignored = {0};
-    const uint64_t first = run_seed(&ignored, seed, false);
+    const uint64_t first = run_seed(&ignored, seed, NULL, false);
 
-    return run_seed(&ignored, seed, false) == first;
+    return run_seed(&ignored, seed, NULL, false) == first;
+}
+
+/* A run that fails at the second of two events shrinks to these, and twice to the same byte. */
+static bool shrinks(uint64_t from)
+{
+    struct sim_options o = {.sc = &scenarios[3], .trap = true};
+
+    for (o.seed = from; o.seed < from + 100; o.seed++) {
+        struct sim *s = sim_new(&o);
+        size_t n = 0;
+        bool ok = false;
+
+        sim_play(s);
+        if (s->failure[0])
+            ok = show_shrunk(s, &n, true) == show_shrunk(s, &n, true) && n == 2 && s->trouble.n_events > 5;
+        o.sc = s->failure[0] ? NULL : o.sc;
+        sim_free(s);
+        if (!o.sc)
+            return ok;
+    }
+    return false;
 }
 
 /* ---- several processes ---- */
 
 /* The seeds of a range and, after them, the regressions that are not among them. */
-static void run_share(struct tally *t, const struct range *r, uint64_t begin, uint64_t end, bool verbose)
+static void run_share(struct tally *t, const struct range *r, uint64_t begin, uint64_t end)
 {
     for (uint64_t i = begin; i < end && t->failures < FAILURES_MAX; i++) {
         uint64_t seed = i < r->n ? r->from + i : regressions[i - r->n];
 
         if (i < r->n || seed < r->from || seed >= r->from + r->n)
-            (void)run_seed(t, seed, verbose);
+            (void)run_seed(t, seed, NULL, false);
     }
 }
 
@@ -167,7 +218,7 @@ static void start_job(struct job *j, const struct range *r, uint64_t begin, uint
     if (j->pid > 0)
         return;
     (void)dup2(fileno(j->said), STDOUT_FILENO);
-    run_share(&t, r, begin, end, false);
+    run_share(&t, r, begin, end);
     (void)fwrite(&t, sizeof(t), 1, j->tally);
     _exit(fflush(j->tally) != 0 || fflush(stdout) != 0);
 }
@@ -199,7 +250,8 @@ static bool end_job(struct job *j, struct tally *sum)
     }
     sum->seeds += t.seeds;
     sum->requests += t.requests;
-    sum->faults += t.faults;
+    for (size_t i = 0; i < SIM_F_COUNT; i++)
+        sum->faults[i] += t.faults[i];
     sum->failures += t.failures;
     return true;
 }
@@ -227,49 +279,98 @@ static void say(bool ok, const char *name, const char *why, unsigned counts[2])
 
 static int report(const struct tally *t, const unsigned counts[2])
 {
-    printf("sim: %" PRIu64 " seeds, %" PRIu64 " requests, %" PRIu64 " faults, %" PRIu64 " failures\n", t->seeds,
-        t->requests, t->faults, t->failures);
+    uint64_t faults = 0;
+
+    for (int i = 0; i < SIM_F_COUNT; i++) {
+        printf("%s%" PRIu64 " %s",
+            i == 0       ? "sim: "
+            : i % 4 == 0 ? ",\n     "
+                         : ", ",
+            t->faults[i], sim_fault_name((enum sim_fault)i));
+        faults += t->faults[i];
+    }
+    printf("\nsim: %" PRIu64 " seeds, %" PRIu64 " requests, %" PRIu64 " faults, %" PRIu64 " failures\n", t->seeds,
+        t->requests, faults, t->failures);
     printf("sim: %u passed, %u failed\n", counts[0], counts[1]);
     return counts[1] ? 1 : 0;
 }
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: sim [--seeds N] [--from S] [--jobs J] | --seed S [--verbose]\n");
+    (void)fprintf(
+        stderr, "usage: sim [--seeds N] [--from S] [--jobs J] | --seed S [--only EVENT,EVENT...] [--verbose]\n");
     return 2;
+}
+
+static bool parse_only(const char *text, struct sim_only *ret)
+{
+    ret->ids = cs_xcalloc(strlen(text) + 1, sizeof(uint32_t));
+    for (char *end; *text; text = *end == ',' ? end + 1 : end) {
+        ret->ids[ret->n++] = (uint32_t)strtoul(text, &end, 16);
+        if (end == text || (*end && *end != ','))
+            return false;
+    }
+    return true;
+}
+
+struct arguments {
+    struct range r;
+    uint64_t jobs, one;
+    bool verbose;
+    struct sim_only only;
+    bool has_only;
+};
+
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+    const struct {
+        const char *name;
+        uint64_t *n;
+    } numbers[] = {{"--seeds", &a->r.n}, {"--from", &a->r.from}, {"--jobs", &a->jobs}, {"--seed", &a->one}};
+
+    for (int i = 1; i < argc; i++) {
+        uint64_t *n = NULL;
+
+        for (size_t k = 0; k < CS_ARRAY_LEN(numbers); k++)
+            if (strcmp(argv[i], numbers[k].name) == 0)
+                n = numbers[k].n;
+        if (strcmp(argv[i], "--verbose") == 0) {
+            a->verbose = true;
+        } else if (i + 1 == argc) {
+            return false;
+        } else if (strcmp(argv[i], "--only") == 0) {
+            a->has_only = true;
+            if (!parse_only(argv[++i], &a->only))
+                return false;
+        } else if (!n || !cs_parse_u64(cs_str(argv[++i]), n)) {
+            return false;
+        }
+    }
+    return a->jobs >= 1 && a->jobs <= JOBS_MAX;
 }
 
 int main(int argc, char **argv)
 {
-    struct range r = {1, 300};
-    uint64_t jobs = 1;
-    uint64_t one = 0;
-    bool verbose = false;
+    struct arguments a = {.r = {1, 300}, .jobs = 1};
     struct tally t = {0};
     unsigned counts[2] = {0, 0};
 
-    for (int i = 1; i < argc; i++) {
-        bool flag = strcmp(argv[i], "--verbose") == 0;
-        uint64_t *number = strcmp(argv[i], "--seeds") == 0  ? &r.n
-                           : strcmp(argv[i], "--from") == 0 ? &r.from
-                           : strcmp(argv[i], "--jobs") == 0 ? &jobs
-                           : strcmp(argv[i], "--seed") == 0 ? &one
-                                                            : NULL;
-
-        verbose = verbose || flag;
-        if (!flag && (!number || i + 1 == argc || !cs_parse_u64(cs_str(argv[++i]), number)))
-            return usage();
-    }
-    if (jobs < 1 || jobs > JOBS_MAX)
+    if (!parse(argc, argv, &a)) {
+        free(a.only.ids);
         return usage();
-    if (one)
-        (void)run_seed(&t, one, verbose);
+    }
+    if (a.one)
+        (void)run_seed(&t, a.one, a.has_only ? &a.only : NULL, a.verbose);
     else
-        say(run_jobs(&t, &r, jobs), "every process of the simulation ends well", "see above", counts);
+        say(run_jobs(&t, &a.r, a.jobs), "every process of the simulation ends well", "see above", counts);
     for (size_t k = 0; k < CS_ARRAY_LEN(scenarios); k++)
         if (t.ran[k] > 0)
             say(!t.first[k][0], scenarios[k].name, t.first[k], counts);
-    if (!one && t.failures == 0)
-        say(repeats(r.from + 4) && repeats(r.from + 3), "a seed repeats itself", "two runs differ", counts);
+    if (!a.one && t.failures == 0) {
+        say(repeats(a.r.from + 4) && repeats(a.r.from + 3), "a seed repeats itself", "two runs differ", counts);
+        say(shrinks(a.r.from), "a failure shrinks to the events that it takes, and repeats itself", "it does not",
+            counts);
+    }
+    free(a.only.ids);
     return report(&t, counts);
 }

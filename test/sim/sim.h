@@ -32,19 +32,22 @@ struct sim_scenario {
 };
 
 /* sim_run.c: what main.c does with a run */
-struct sim *sim_new(uint64_t seed, const struct sim_scenario *sc, bool verbose);
+struct sim *sim_new(const struct sim_options *o);
 void sim_play(struct sim *s); /* leaves s->failure "" when all was well */
-void sim_show(const struct sim *s); /* a run that failed: its history, or in verbose runs what the server holds */
+void sim_show(const struct sim *s); /* a run that failed: events, the end of its history, how to see it again */
 void sim_free(struct sim *s);
 
+/* sim_shrink.c; ids of the result are owned */
+struct sim_only sim_shrink(const struct sim *failed, unsigned *ret_runs);
+
 /* sim_run.c */
-void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg);
+void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg); /* by somebody who needs the server */
+void sim_later_offline(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg);
 uint64_t sim_below(struct sim *s, uint64_t n);
 int64_t sim_between(struct sim *s, int64_t low, int64_t high);
 bool sim_chance(struct sim *s, unsigned per_mille);
 void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* the first one counts */
-void sim_crash(struct sim *s);
 const char *sim_time(struct sim *s, char buf[CS_RFC3339_SIZE]);
 
 /* sim_json.c; paths are keys with '/' between them. Results are borrowed. */
@@ -78,12 +81,26 @@ bool sim_kind_of(const struct cs_gvr *gvr, enum cs_kind *ret); /* false: events 
 const char *sim_select_key(enum cs_kind k); /* NULL: the controller wants all */
 void sim_api_done(struct sim *s);
 
-/* sim_net.c */
+/* sim_net.c; self is a replica */
 extern const struct cs_client_ops sim_client_ops;
-void sim_net_committed(struct sim *s); /* the log has grown */
-void sim_net_cut(struct sim *s, bool compact);
-void sim_net_freeze(struct sim *s);
+void sim_net_drop(
+    struct sim *s, bool arrives); /* all connections end; arrives: some of what was sent is done all the same */
 void sim_net_done(struct sim *s);
+
+/* sim_watch.c */
+uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx);
+void sim_watch_cancel(struct sim *s, uint64_t id);
+void sim_net_committed(struct sim *s); /* the log has grown */
+void sim_watch_cut(struct sim *s, bool compact); /* one of them */
+void sim_watch_freeze(struct sim *s);
+void sim_watch_drop(struct sim *s); /* all */
+void sim_watch_thaw(struct sim *s);
+void sim_watch_done(struct sim *s);
+
+/* sim_restore.c */
+void sim_backup(struct sim *s);
+bool sim_restore(struct sim *s); /* to the last backup; false: there is none */
+void sim_backup_done(struct sim *s);
 
 /* sim_actors.c */
 void sim_pod_changed(struct sim *s, struct sim_obj *pod);

@@ -198,7 +198,7 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
     check_mounts(s, o);
-    check_new_claims(s, o, late);
+    check_new_claims(s, o, late || s->now_ms < s->trouble.undone_until_ms);
     if (!s->orphan_creates && sim_active_pods(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)sim_active_pods(s),
             (long long)most_allowed(s, false));

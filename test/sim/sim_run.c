@@ -74,6 +74,7 @@ void sim_fail(struct sim *s, const char *fmt, ...)
 
     if (s->failure[0])
         return;
+    s->failure_format = fmt;
     va_start(ap, fmt);
     (void)vsnprintf(s->failure, sizeof(s->failure), fmt, ap);
     va_end(ap);
@@ -87,6 +88,11 @@ static void run_task(void *ctx)
     sim_task_fn fn = t->fn;
     uint64_t arg = t->arg;
 
+    if (s->now_ms < s->trouble.down_until_ms && !t->offline) {
+        cs_timer_arm_at(&s->world, &t->timer, s->trouble.down_until_ms);
+        return;
+    }
+    s->rand = t->rand;
     *(t->prev ? &t->prev->next : &s->tasks) = t->next;
     if (t->next)
         t->next->prev = t->prev;
@@ -94,131 +100,79 @@ static void run_task(void *ctx)
     fn(s, arg);
 }
 
-void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg)
+static void later(struct sim *s, int64_t delay_ms, bool offline, sim_task_fn fn, uint64_t arg)
 {
     struct sim_task *t = cs_new(struct sim_task);
 
-    *t = (struct sim_task){.next = s->tasks, .s = s, .fn = fn, .arg = arg, .timer = {.fn = run_task, .ctx = t}};
+    *t = (struct sim_task){.next = s->tasks,
+        .s = s,
+        .fn = fn,
+        .arg = arg,
+        .offline = offline,
+        .timer = {.fn = run_task, .ctx = t},
+        .rand = {cs_rand_u64(&s->rand)}};
     if (s->tasks)
         s->tasks->prev = t;
     s->tasks = t;
     cs_timer_arm_in(&s->world, &t->timer, delay_ms);
 }
 
-/* ---- the controller's process ---- */
-
-static bool may_write(void *ctx)
+void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg)
 {
-    (void)ctx;
-    return true;
+    later(s, delay_ms, false, fn, arg);
 }
 
-static void start_controller(struct sim *s, uint64_t arg)
+void sim_later_offline(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg)
 {
-    struct cs_controller_options o = {.client = &s->client,
-        .loop = &s->loop,
-        .clock = &s->clock,
-        .log = &s->clog,
-        .rand = &s->controller_rand,
-        .instance = "sim",
-        .gates = {.vertical_scaling = s->sc->resizes, .short_hash = s->sc->resizes},
-        .may_write = may_write,
-        .ctx = s};
-
-    (void)arg;
-    sim_say(s, "the controller starts");
-    cs_loop_init(&s->loop, &s->clock);
-    s->metrics = cs_metrics_new();
-    o.metrics = s->metrics;
-    s->controller_rand.state = cs_rand_u64(&s->rand);
-    s->c = cs_new(struct cs_controller);
-    cs_controller_init(s->c, &o);
-    cs_controller_start(s->c);
-    cs_controller_lead(s->c, true);
-    s->up = true;
-}
-
-static void stop_controller(struct sim *s)
-{
-    if (!s->up)
-        return;
-    s->up = false;
-    cs_controller_done(s->c);
-    free(cs_take(s->c));
-    if (s->loop.len > 0)
-        sim_fail(s, "a controller that has ended left %zu timers behind", s->loop.len);
-    cs_loop_done(&s->loop);
-    cs_metrics_free(cs_take(s->metrics));
-}
-
-void sim_crash(struct sim *s)
-{
-    if (!s->up)
-        return;
-    sim_say(s, "the controller is killed");
-    s->n_faults++;
-    stop_controller(s);
-    sim_later(s, sim_between(s, 200, 15000), start_controller, 0);
+    later(s, delay_ms, true, fn, arg);
 }
 
 /* ---- one run ---- */
 
 static void user_turn(struct sim *s, uint64_t arg)
 {
-    (void)arg;
+    uint64_t key = sim_deal(s, "user");
+    int64_t pause = sim_chance(s, 300) ? sim_between(s, 10, 500) : sim_between(s, 500, 20000);
+
     if (s->now_ms >= TROUBLE_MS)
         return;
-    sim_user_act(s);
-    sim_later(s, sim_chance(s, 300) ? sim_between(s, 10, 500) : sim_between(s, 500, 20000), user_turn, 0);
-}
-
-static void trouble_turn(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    if (!s->faults_on)
-        return;
-    switch (sim_below(s, 5)) {
-    case 0:
-        sim_crash(s);
-        break;
-    case 1:
-        sim_net_freeze(s);
-        break;
-    default:
-        sim_net_cut(s, sim_chance(s, 300));
-        break;
-    }
-    sim_later(s, sim_between(s, 1000, 20000), trouble_turn, 0);
+    sim_later(s, pause, user_turn, arg);
+    if (sim_event(s, key, "the user acts"))
+        sim_user_act(s);
 }
 
 static void peace(struct sim *s, uint64_t arg)
 {
     (void)arg;
     s->faults_on = false;
-    for (struct sim_stream *w = s->streams; w; w = w->next)
-        if (w->frozen_until_ms > s->now_ms)
-            w->frozen_until_ms = s->now_ms + 1;
+    s->trouble.denied_until_ms = s->trouble.down_until_ms = 0;
+    sim_watch_thaw(s);
     cs_jtree_free(cs_take(s->regret));
     sim_user_settle(s);
     sim_say(s, "from here on nothing fails");
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
 }
 
 /* Advances to what is next, and does it. False: there is nothing. */
 static bool step(struct sim *s)
 {
     int64_t wait = cs_loop_wait_ms(&s->world);
-    int64_t other = s->up ? cs_loop_wait_ms(&s->loop) : -1;
 
-    if (wait < 0 || (other >= 0 && other < wait))
-        wait = other;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        if (s->replicas[i].up)
+            wait = sooner(wait, cs_loop_wait_ms(&s->replicas[i].loop));
     if (wait < 0)
         return false;
     s->now_ms += wait;
     cs_loop_run_due(&s->world);
-    if (s->up)
-        cs_loop_run_due(&s->loop);
-    if (s->up)
-        cs_controller_step(s->c);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        sim_replica_step(&s->replicas[i]);
     return true;
 }
 
@@ -249,12 +203,11 @@ void sim_play(struct sim *s)
     uint64_t writes;
 
     sim_user_begin(s);
-    start_controller(s, 0);
+    sim_start(s, 0);
     sim_later(s, sim_between(s, 100, 20000), user_turn, 0);
     s->faults_on = s->sc->faults;
-    if (s->sc->faults)
-        sim_later(s, sim_between(s, 10, 10000), trouble_turn, 0);
-    sim_later(s, TROUBLE_MS, peace, 0);
+    sim_trouble_begin(s);
+    sim_later_offline(s, TROUBLE_MS, peace, 0);
     (void)run_to(s, s->now_ms + TROUBLE_MS + 1, false, NULL, 0);
     if (s->failure[0])
         return;
@@ -272,27 +225,29 @@ void sim_play(struct sim *s)
         sim_fail(s, "it did not stay converged: %s", why);
 }
 
-struct sim *sim_new(uint64_t seed, const struct sim_scenario *sc, bool verbose)
+struct sim *sim_new(const struct sim_options *o)
 {
     struct sim *s = cs_new(struct sim);
 
-    s->seed = seed;
-    s->sc = sc;
-    s->verbose = verbose;
-    s->rand.state = seed * 0x9e3779b97f4a7c15ull + 1;
+    s->o = *o;
+    s->seed = o->seed;
+    s->sc = o->sc;
+    s->verbose = o->verbose;
+    s->rand.state = s->seed * 0x9e3779b97f4a7c15ull + 1;
     s->clock = (struct cs_clock){mono, wall, s};
     s->now_ms = 1000;
-    s->client = (struct cs_client){&sim_client_ops, s};
-    s->clog = (struct cs_log){.out = verbose ? stdout : NULL, .clock = &s->clock, .max = CS_LOG_DEBUG};
     cs_loop_init(&s->world, &s->clock);
     return s;
 }
 
 void sim_free(struct sim *s)
 {
-    stop_controller(s);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        sim_stop(&s->replicas[i]);
     sim_net_done(s);
+    sim_backup_done(s);
     sim_api_done(s);
+    sim_trouble_done(s);
     while (s->tasks) {
         struct sim_task *t = s->tasks;
 
@@ -323,12 +278,18 @@ void sim_show(const struct sim *s)
 {
     uint64_t from = s->n_history > SHOWN_MAX ? s->n_history - SHOWN_MAX : 0;
 
-    if (s->verbose) {
+    if (s->verbose)
         dump(s);
-        return;
+    printf("---- seed %" PRIu64 " (%s): %s; its events:\n", s->seed, s->sc->name, s->failure);
+    for (size_t i = 0; i < s->trouble.n_events; i++)
+        printf("%s\n", s->trouble.events[i].text);
+    if (!s->verbose) {
+        printf("---- its last lines:\n");
+        for (uint64_t i = from; i < s->n_history; i++)
+            printf("%s\n", s->history[i % CS_ARRAY_LEN(s->history)]);
     }
-    printf("---- seed %" PRIu64 " (%s): %s; its last events:\n", s->seed, s->sc->name, s->failure);
-    for (uint64_t i = from; i < s->n_history; i++)
-        printf("%s\n", s->history[i % CS_ARRAY_LEN(s->history)]);
-    printf("---- again, in full: --seed %" PRIu64 " --verbose\n", s->seed);
+    printf("---- digest %016" PRIx64 "; in full: sim --seed %" PRIu64 " --verbose", s->digest, s->seed);
+    for (size_t i = 0; s->o.only && i < s->o.only->n; i++)
+        printf("%s%08x", i == 0 ? " --only " : ",", s->o.only->ids[i]);
+    printf("\n");
 }

@@ -9,6 +9,8 @@
 #include "common/base/rand.h"
 #include "common/json/json_tree.h"
 #include "controller/cloneset/controller.h"
+#include "test/sim/sim_replica.h"
+#include "test/sim/sim_trouble.h"
 
 struct sim_obj {
     struct sim_obj *next;
@@ -41,6 +43,8 @@ struct sim_task {
     struct sim *s;
     sim_task_fn fn;
     uint64_t arg;
+    bool offline; /* goes on while the server is away */
+    struct cs_rand rand; /* its own, so that it does what it does whatever else happens meanwhile */
 };
 
 struct sim_answer {
@@ -51,6 +55,7 @@ struct sim_answer {
 
 struct sim_req { /* a request: its effect and its answer come at times of their own */
     struct sim_req *next;
+    struct sim_replica *r;
     uint64_t id;
     enum cs_verb verb;
     const struct cs_gvr *gvr;
@@ -61,6 +66,7 @@ struct sim_req { /* a request: its effect and its answer come at times of their 
     int inject; /* status to answer with instead of doing it; 0 none */
     bool inject_after; /* … but do it all the same */
     bool effect_due, answer_due, lost;
+    bool cut_body, kill_done, kill_answered;
     struct sim_answer answer;
 };
 
@@ -69,6 +75,8 @@ struct sim_stream { /* a watch */
     uint64_t id;
     enum cs_kind kind;
     char *query;
+    struct sim_replica *r;
+    uint64_t key, since_rv; /* what it tells is newer */
     bool open, pumping, selects;
     size_t pos; /* next event of the log */
     struct cs_strbuf out; /* lines that were not sent yet */
@@ -88,11 +96,20 @@ struct sim_sample {
     int64_t from_ms, pods, replicas;
 };
 
-struct sim {
+struct sim_options { /* a run is a function of these */
     uint64_t seed;
     const struct sim_scenario *sc;
+    const struct sim_only *only; /* events that may take place; NULL: all */
+    bool trap; /* fails when a kill before an answer was followed by a frozen watch: to try sim_shrink */
     bool verbose;
-    struct cs_rand rand, controller_rand;
+};
+
+struct sim {
+    struct sim_options o;
+    uint64_t seed; /* these three as in o */
+    const struct sim_scenario *sc;
+    bool verbose;
+    struct cs_rand rand; /* of the task that runs, or of the event that is dealt */
     struct cs_clock clock;
     int64_t now_ms;
     struct cs_loop world;
@@ -103,21 +120,17 @@ struct sim {
     uint64_t rv, compacted_rv, serials, ids;
     struct sim_event *log;
     size_t n_log, cap_log;
+    struct sim_backup *backup; /* what it may be restored to; NULL: none yet */
 
     /* network */
     struct sim_req *reqs;
     struct sim_stream *streams;
     const struct sim_req *current; /* whose effect is being made */
     bool faults_on;
-    uint64_t n_requests, n_faults, n_writes, n_event_writes;
+    uint64_t n_requests, n_writes, n_event_writes;
+    struct sim_trouble trouble;
 
-    /* controller */
-    bool up;
-    struct cs_controller *c;
-    struct cs_loop loop;
-    struct cs_metrics *metrics;
-    struct cs_client client;
-    struct cs_log clog;
+    struct sim_replica replicas[SIM_REPLICAS_MAX];
 
     /* actors */
     uint64_t containers; /* ids of containers so far */
@@ -134,6 +147,7 @@ struct sim {
     size_t n_samples, cap_samples;
     char failure[512];
     char *history[600];
+    const char *failure_format; /* which check it was */
     uint64_t n_history, digest; /* digest: of all that was said */
 };
 
