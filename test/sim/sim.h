@@ -28,6 +28,7 @@ struct sim_scenario {
     bool minds_claims; /* the user edits claim templates, disablePVCReuse and the label that keeps claims */
     bool
         resizes; /* containers have resources, which the user edits and the controller changes in place; short hashes */
+    bool standby; /* two replicas, of which one leads */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
 };
 
@@ -85,7 +86,12 @@ void sim_api_done(struct sim *s);
 extern const struct cs_client_ops sim_client_ops;
 void sim_net_drop(
     struct sim *s, bool arrives); /* all connections end; arrives: some of what was sent is done all the same */
+void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr); /* it begins to read them all */
 void sim_net_done(struct sim *s);
+
+/* sim_lease.c */
+void sim_lease_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
+void sim_lease_check_write(struct sim *s, struct sim_replica *r); /* it sends one now */
 
 /* sim_watch.c */
 uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx);

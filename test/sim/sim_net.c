@@ -44,6 +44,11 @@ static bool is_write(const struct sim_req *q)
     return q->verb != CS_VERB_GET && q->verb != CS_VERB_LIST;
 }
 
+static bool is_lease(const struct sim_req *q)
+{
+    return q->gvr == &cs_gvr_leases;
+}
+
 static bool is_create_of_pod(const struct sim_req *q)
 {
     return q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD);
@@ -85,7 +90,10 @@ static void on_effect(struct sim *s, uint64_t id)
     q->effect_due = false;
     if (q->inject == 0 || q->inject_after) {
         s->current = q;
-        sim_api_handle(s, q, &q->answer);
+        if (is_lease(q))
+            sim_lease_handle(s, q, &q->answer);
+        else
+            sim_api_handle(s, q, &q->answer);
         s->current = NULL;
     }
     if (q->inject != 0)
@@ -126,6 +134,10 @@ static void on_answer(struct sim *s, uint64_t id)
 
     if (!q)
         return;
+    if (q->done && sim_paused(q->r)) {
+        sim_later_offline(s, q->r->paused_until_ms - s->now_ms, on_answer, id);
+        return;
+    }
     q->answer_due = false;
     done = q->done;
     q->done = NULL;
@@ -228,6 +240,18 @@ static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const c
     }
 }
 
+/* It stands still between asking whether it may write and sending: the write goes out when it wakes up (D12). */
+static void choose_pause(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
+{
+    bool strikes = sim_chance(s, 8);
+    int64_t ms = sim_between(s, 2000, 40000);
+
+    if (!strikes || !s->sc->standby || !is_write(q) || q->r->dying || !sim_fault(s, key, SIM_F_PAUSED_SENDING, what))
+        return;
+    sim_pause(q->r, ms);
+    *in += ms;
+}
+
 /* While it lasts, it strikes every request. */
 static void suffer(struct sim *s, struct sim_req *q)
 {
@@ -237,6 +261,10 @@ static void suffer(struct sim *s, struct sim_req *q)
         q->inject = 403;
         q->inject_after = false;
         sim_count(s, SIM_F_DENIED);
+    }
+    if (s->now_ms < t->no_lease_until_ms && is_lease(q)) {
+        q->lost = true;
+        q->effect_due = sim_chance(s, 300);
     }
     if (s->now_ms < t->down_until_ms) {
         q->effect_due = false;
@@ -280,6 +308,14 @@ static uint64_t deal_request(struct sim *s, const struct sim_req *q, const char 
     return sim_deal(s, stream);
 }
 
+void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr)
+{
+    enum cs_kind k;
+
+    if (sim_kind_of(gvr, &k))
+        r->listed_ms[k] = r->s->now_ms;
+}
+
 static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn done, void *ctx)
 {
     struct sim_replica *r = self;
@@ -295,16 +331,21 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     bool event = strcmp(call->gvr->resource, "events") == 0;
 
     s->n_requests++;
-    if (is_write(q) && !event)
+    if (is_write(q) && !event && !is_lease(q))
         s->n_writes++;
     if (event)
         s->n_event_writes++;
     if (!cs_call_check(call, &err))
         sim_fail(s, "a call that must not be sent: %s", err.message);
+    if (is_write(q) && !is_lease(q) && !r->dying)
+        sim_lease_check_write(s, r);
+    if (q->verb == CS_VERB_LIST && !(q->query && strstr(q->query, "continue=")))
+        sim_listed(r, q->gvr);
     if (s->faults_on && !r->dying) {
         if (sim_chance(s, 80))
             choose_fault(s, q, key, what, &in, &out);
         choose_death(s, q, key, what, &in);
+        choose_pause(s, q, key, what, &in);
     }
     suffer(s, q);
     sim_say(s, "request %llu: %s%s", (unsigned long long)q->id, what,

@@ -16,7 +16,8 @@
 
 struct sim_backup {
     struct sim_obj *objs;
-    uint64_t rv;
+    uint64_t rv, lease_rv;
+    struct cs_jtree *lease;
 };
 
 static struct sim_obj *copy_of(const struct sim_obj *o)
@@ -65,7 +66,7 @@ void sim_backup(struct sim *s)
         return;
     sim_backup_done(s);
     s->backup = cs_new(struct sim_backup);
-    *s->backup = (struct sim_backup){copy_all(s->objs), s->rv};
+    *s->backup = (struct sim_backup){copy_all(s->objs), s->rv, s->lease_rv, cs_jtree_dup(s->lease)};
     sim_say(s, "a backup of the server at rv=%llu", (unsigned long long)s->rv);
     s->rv += GAP;
 }
@@ -75,6 +76,7 @@ void sim_backup_done(struct sim *s)
     if (!s->backup)
         return;
     free_all(s->backup->objs);
+    cs_jtree_free(s->backup->lease);
     free(cs_take(s->backup));
 }
 
@@ -100,6 +102,9 @@ bool sim_restore(struct sim *s)
     free_all(s->objs);
     s->objs = copy_all(s->backup->objs);
     s->rv = s->backup->rv;
+    cs_jtree_free(s->lease);
+    s->lease = cs_jtree_dup(s->backup->lease);
+    s->lease_rv = s->backup->lease_rv;
     if (s->compacted_rv > s->rv)
         s->compacted_rv = s->rv;
     while (s->n_log > 0 && s->log[s->n_log - 1].rv > s->rv)

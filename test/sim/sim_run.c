@@ -145,7 +145,9 @@ static void peace(struct sim *s, uint64_t arg)
 {
     (void)arg;
     s->faults_on = false;
-    s->trouble.denied_until_ms = s->trouble.down_until_ms = 0;
+    s->trouble.denied_until_ms = s->trouble.down_until_ms = s->trouble.no_lease_until_ms = 0;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        s->replicas[i].skew_ms = 0;
     sim_watch_thaw(s);
     cs_jtree_free(cs_take(s->regret));
     sim_user_settle(s);
@@ -165,7 +167,7 @@ static bool step(struct sim *s)
     int64_t wait = cs_loop_wait_ms(&s->world);
 
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
-        if (s->replicas[i].up)
+        if (s->replicas[i].up && !sim_paused(&s->replicas[i]))
             wait = sooner(wait, cs_loop_wait_ms(&s->replicas[i].loop));
     if (wait < 0)
         return false;
@@ -204,6 +206,8 @@ void sim_play(struct sim *s)
 
     sim_user_begin(s);
     sim_start(s, 0);
+    if (s->sc->standby)
+        sim_later_offline(s, sim_between(s, 10, 5000), sim_start, 1);
     sim_later(s, sim_between(s, 100, 20000), user_turn, 0);
     s->faults_on = s->sc->faults;
     sim_trouble_begin(s);
@@ -257,6 +261,7 @@ void sim_free(struct sim *s)
     }
     cs_loop_done(&s->world);
     cs_jtree_free(s->regret);
+    cs_jtree_free(s->lease);
     free(s->limits);
     free(s->samples);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)

@@ -32,6 +32,11 @@ const char *sim_fault_name(enum sim_fault f)
         [SIM_F_KILLED_BEFORE] = "kills before a request",
         [SIM_F_KILLED_DONE] = "kills before an answer",
         [SIM_F_KILLED_ANSWERED] = "kills after an answer",
+        [SIM_F_PAUSED] = "replicas that stood still",
+        [SIM_F_PAUSED_SENDING] = "replicas that stood still before a write went out",
+        [SIM_F_RETIRED] = "hand-overs",
+        [SIM_F_CLOCK] = "steps of a clock",
+        [SIM_F_NO_LEASE] = "failures of the Lease for a while",
         [SIM_F_RESTORED] = "restores of the server",
     };
 
@@ -129,17 +134,72 @@ static void restore(struct sim *s, uint64_t key)
 
     if (!s->backup || !sim_fault(s, key, SIM_F_RESTORED, "") || !sim_restore(s))
         return;
+    s->trouble.restored_ms = s->now_ms;
     s->trouble.down_until_ms = s->now_ms + away_ms;
     s->trouble.undone_until_ms = s->trouble.down_until_ms + CS_DOUBT_MS;
+}
+
+static struct sim_replica *any_replica(struct sim *s)
+{
+    return &s->replicas[s->sc->standby ? sim_below(s, SIM_REPLICAS_MAX) : 0];
+}
+
+/* The one that leads, if any, more often than the other. */
+static struct sim_replica *a_leader(struct sim *s)
+{
+    struct sim_replica *r = any_replica(s);
+
+    for (size_t i = 0; sim_chance(s, 700) && i < CS_ARRAY_LEN(s->replicas); i++)
+        if (s->replicas[i].up && cs_leader_is(s->replicas[i].leader))
+            r = &s->replicas[i];
+    return r;
+}
+
+static void strike_leaders(struct sim *s, uint64_t key)
+{
+    uint64_t dice = sim_below(s, 100);
+    struct sim_replica *r = a_leader(s);
+    int64_t ms = sim_chance(s, 300) ? sim_between(s, 100, 9000) : sim_between(s, 9000, 40000);
+    int64_t skew_ms = sim_between(s, -600000, 600000);
+    char what[16];
+
+    (void)snprintf(what, sizeof(what), "replica %u", r->number);
+    if (dice < 35) {
+        if (sim_fault(s, key, SIM_F_PAUSED, what))
+            sim_pause(r, ms);
+    } else if (dice < 55) {
+        if (sim_fault(s, key, SIM_F_RETIRED, what))
+            sim_retire(r);
+    } else if (dice < 70) {
+        if (sim_fault(s, key, SIM_F_CLOCK, what))
+            r->skew_ms = skew_ms;
+    } else if (dice < 85) {
+        if (sim_fault(s, key, SIM_F_NO_LEASE, ""))
+            s->trouble.no_lease_until_ms = s->now_ms + ms;
+    } else if (sim_fault(s, key, SIM_F_KILLED, what)) {
+        sim_crash(r);
+    }
+}
+
+static void leaders_turn(struct sim *s, uint64_t arg)
+{
+    uint64_t key = sim_deal(s, "leaders");
+    int64_t pause = sim_between(s, 3000, 40000);
+
+    if (!s->faults_on)
+        return;
+    sim_later_offline(s, pause, leaders_turn, arg);
+    strike_leaders(s, key);
 }
 
 static void strike(struct sim *s, uint64_t key)
 {
     uint64_t dice = sim_below(s, 100);
+    struct sim_replica *r = any_replica(s);
 
     if (dice < 18) {
         if (sim_fault(s, key, SIM_F_KILLED, ""))
-            sim_crash(&s->replicas[0]);
+            sim_crash(r);
     } else if (dice < 36) {
         if (sim_fault(s, key, SIM_F_WATCH_FROZEN, ""))
             sim_watch_freeze(s);
@@ -185,7 +245,9 @@ void sim_trouble_begin(struct sim *s)
     if (!s->faults_on)
         return;
     sim_later_offline(s, sim_between(s, 10, 10000), turn, 0);
-    sim_later_offline(s, sim_between(s, 1000, 30000), backup_turn, 0);
+    sim_later(s, sim_between(s, 1000, 30000), backup_turn, 0);
+    if (s->sc->standby)
+        sim_later_offline(s, sim_between(s, 3000, 30000), leaders_turn, 0);
 }
 
 void sim_trouble_done(struct sim *s)

@@ -34,6 +34,11 @@ enum sim_fault {
     SIM_F_KILLED_BEFORE, /* … as it sends a request */
     SIM_F_KILLED_DONE, /* … when the request was done */
     SIM_F_KILLED_ANSWERED, /* … when it had the answer */
+    SIM_F_PAUSED, /* a replica stands still */
+    SIM_F_PAUSED_SENDING, /* … with a write that leaves when it goes on */
+    SIM_F_RETIRED, /* a replica is asked to end */
+    SIM_F_CLOCK, /* its clock steps */
+    SIM_F_NO_LEASE, /* requests about the Lease fail */
     SIM_F_RESTORED, /* the server, to what it was some time ago */
     SIM_F_COUNT
 };
@@ -54,6 +59,7 @@ struct sim_trouble {
     uint32_t dealt[1 << 12]; /* how often a hash of a stream was dealt so far: the ordinal of the next */
     uint64_t counts[SIM_F_COUNT];
     int64_t denied_until_ms, down_until_ms; /* a right is missing, the server is away */
+    int64_t no_lease_until_ms, restored_ms;
     int64_t undone_until_ms; /* a create may come that was decided on what a restoration has undone (D5e) */
     const char *denied_verb; /* as roles name it */
     const struct cs_gvr *denied_of;

@@ -78,6 +78,9 @@ struct sim_stream { /* a watch */
     struct sim_replica *r;
     uint64_t key, since_rv; /* what it tells is newer */
     bool open, pumping, selects;
+    bool ending; /* its end waits for a process that stands still */
+    enum cs_errkind end_kind;
+    int end_status;
     size_t pos; /* next event of the log */
     struct cs_strbuf out; /* lines that were not sent yet */
     int64_t sent_ms, heard_ms, silence_ms, frozen_until_ms;
@@ -120,6 +123,8 @@ struct sim {
     uint64_t rv, compacted_rv, serials, ids;
     struct sim_event *log;
     size_t n_log, cap_log;
+    struct cs_jtree *lease; /* NULL: there is none */
+    uint64_t lease_rv;
     struct sim_backup *backup; /* what it may be restored to; NULL: none yet */
 
     /* network */

@@ -29,18 +29,37 @@ static void stream_free(struct sim *s, struct sim_stream *w)
     free(w);
 }
 
+static void end_at_last(struct sim *s, uint64_t id);
+
 static void stream_end(struct sim *s, struct sim_stream *w, enum cs_errkind kind, int status)
 {
     struct cs_reply reply = {.status = status, .started_ms = w->sent_ms};
     cs_reply_fn on_end = w->on_end;
     void *ctx = w->ctx;
 
+    if (sim_paused(w->r)) { /* it learns of it when it goes on */
+        if (!w->ending)
+            sim_later_offline(s, w->r->paused_until_ms - s->now_ms, end_at_last, w->id);
+        w->ending = true;
+        w->open = false;
+        w->end_kind = kind;
+        w->end_status = status;
+        return;
+    }
     sim_say(s, "watch %llu ends: %s", (unsigned long long)w->id, cs_errkind_name(kind));
     if (kind != CS_ERR_NONE)
         (void)cs_error_set(&reply.err, kind, "a simulated end of a watch");
     reply.err.code = status;
     stream_free(s, w);
     on_end(ctx, &reply);
+}
+
+static void end_at_last(struct sim *s, uint64_t id)
+{
+    struct sim_stream *w = stream_of(s, id);
+
+    if (w)
+        stream_end(s, w, w->end_kind, w->end_status);
 }
 
 static void add_line(struct sim_stream *w, const char *type, const char *object)
@@ -102,6 +121,13 @@ static void pump(struct sim *s, uint64_t id)
     if (!w)
         return;
     w->pumping = false;
+    if (w->ending)
+        return;
+    if (sim_paused(w->r)) {
+        w->pumping = true;
+        sim_later_offline(s, w->r->paused_until_ms - s->now_ms, pump, id);
+        return;
+    }
     if (s->now_ms < w->frozen_until_ms) {
         w->pumping = true;
         sim_later_offline(s, w->frozen_until_ms - s->now_ms < 1000 ? w->frozen_until_ms - s->now_ms : 1000, pump, id);
@@ -153,7 +179,7 @@ static void beat(struct sim *s, uint64_t id)
 {
     struct sim_stream *w = stream_of(s, id);
 
-    if (!w)
+    if (!w || w->ending)
         return;
     if (w->silence_ms > 0 && s->now_ms - w->heard_ms >= w->silence_ms) {
         stream_end(s, w, CS_ERR_TIMEOUT, 200);
@@ -238,7 +264,7 @@ static void on_open(struct sim *s, uint64_t id)
     struct sim_stream *w = stream_of(s, id);
     int64_t lives;
 
-    if (!w)
+    if (!w || w->ending)
         return;
     if (refused(s, w))
         return;
@@ -286,6 +312,8 @@ uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_c
     cs_strbuf_init(&w->out, CS_STRBUF_DEFAULT_MAX);
     s->streams = w;
     s->n_requests++;
+    if (strstr(w->query, "sendInitialEvents"))
+        sim_listed(r, call->gvr);
     sim_say(s, "watch %llu: %s %s", (unsigned long long)w->id, call->gvr->resource, w->query);
     sim_later_offline(s, sim_between(s, 1, 30), on_open, w->id);
     s->rand = before;
@@ -316,8 +344,13 @@ void sim_watch_cut(struct sim *s, bool compact)
 
 void sim_watch_drop(struct sim *s)
 {
-    while (s->streams)
-        stream_end(s, s->streams, CS_ERR_TRANSPORT, s->streams->open ? 200 : 0);
+    struct sim_stream *next;
+
+    for (struct sim_stream *w = s->streams; w; w = next) {
+        next = w->next;
+        if (!w->ending)
+            stream_end(s, w, CS_ERR_TRANSPORT, w->open ? 200 : 0);
+    }
 }
 
 void sim_watch_freeze(struct sim *s)
