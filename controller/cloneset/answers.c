@@ -186,8 +186,11 @@ static void on_timer_send(void *ctx)
 {
     struct cs_ops *op = ctx;
 
-    /* D12 holds for what is sent again, too. Dropped: a later pass, of whoever may write then, decides anew. */
-    if (op->verb != CS_VERB_GET && !op->c->o.may_write(op->c->o.ctx)) {
+    /*
+     * D12 holds for what is sent again, too, and a leader that was none for a while reads a consistent list before its first write.
+     * Dropped: a later pass, of whoever may write then, decides anew.
+     */
+    if (op->verb != CS_VERB_GET && (op->term != op->c->term || !op->c->o.may_write(op->c->o.ctx))) {
         op->c->doubt_until_ms = cs_loop_now_ms(op->c->o.loop) + CS_DOUBT_MS; /* the first one may land yet */
         settle(op);
         finish(op);

@@ -364,6 +364,7 @@ void cs_controller_start(struct cs_controller *c)
 
 void cs_controller_lead(struct cs_controller *c, bool leading)
 {
+    c->term++;
     c->deciding = leading;
     c->active = false;
     if (leading)

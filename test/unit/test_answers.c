@@ -113,6 +113,24 @@ static void d12_what_is_sent_again_asks_first(void **state)
     bed_done(&b);
 }
 
+/* The fence had passed and the lease was won again: what was decided before is decided anew, after a consistent list. */
+static void d12_what_an_earlier_term_decided_is_not_sent_again(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    answer_status(&b, 1);
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 0, "");
+    cs_controller_lead(&b.c, false);
+    cs_controller_lead(&b.c, true);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(run_of(&b)->creates, 0);
+    bed_done(&b);
+}
+
 static void d12_a_status_that_could_not_be_written_is_written_later(void **state)
 {
     struct bed b;
@@ -422,6 +440,7 @@ int main(void)
         cmocka_unit_test(d5e_a_success_that_cannot_be_read_is_in_doubt),
         cmocka_unit_test(d5e_a_name_in_doubt_is_kept_when_it_is_refused),
         cmocka_unit_test(d12_what_is_sent_again_asks_first),
+        cmocka_unit_test(d12_what_an_earlier_term_decided_is_not_sent_again),
         cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
         cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),
         cmocka_unit_test(a_404_about_a_deleted_set_leaves_its_successor_alone),
