@@ -91,7 +91,7 @@ void sim_net_done(struct sim *s);
 
 /* sim_lease.c */
 void sim_lease_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
-void sim_lease_check_write(struct sim *s, struct sim_replica *r); /* it sends one now */
+void sim_lease_check_write(struct sim *s, struct sim_replica *r, bool decision); /* false: an event */
 
 /* sim_watch.c */
 uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx);

@@ -74,13 +74,14 @@ static void check_has_read(struct sim *s, struct sim_replica *r)
                 cs_kind_gvr((enum cs_kind)k)->resource);
 }
 
-void sim_lease_check_write(struct sim *s, struct sim_replica *r)
+void sim_lease_check_write(struct sim *s, struct sim_replica *r, bool decision)
 {
     if (!r->leader)
         return;
     if (!cs_leader_may_write(r->leader))
         sim_fail(s, "D12: replica %u sends a write that its lease does not cover", r->number);
-    check_has_read(s, r);
+    if (decision)
+        check_has_read(s, r);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++) {
         const struct sim_replica *other = &s->replicas[i];
 

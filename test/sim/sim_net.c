@@ -308,6 +308,15 @@ static uint64_t deal_request(struct sim *s, const struct sim_req *q, const char 
     return sim_deal(s, stream);
 }
 
+/* The lease is renewed or looked at; a reflector asks for the server's version (D5c). */
+static void check_quiet(struct sim *s, const struct sim_req *q, const char *what)
+{
+    bool probe = q->verb == CS_VERB_LIST && q->query && strcmp(q->query, "limit=1") == 0;
+
+    if (s->quiet && !is_lease(q) && !probe)
+        sim_fail(s, "%s after all was done", what);
+}
+
 void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr)
 {
     enum cs_kind k;
@@ -328,17 +337,13 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     int64_t in = sim_between(s, 1, 12);
     int64_t out = sim_between(s, 1, 12);
     struct cs_error err = CS_ERROR_INIT;
-    bool event = strcmp(call->gvr->resource, "events") == 0;
 
     s->n_requests++;
-    if (is_write(q) && !event && !is_lease(q))
-        s->n_writes++;
-    if (event)
-        s->n_event_writes++;
+    check_quiet(s, q, what);
     if (!cs_call_check(call, &err))
         sim_fail(s, "a call that must not be sent: %s", err.message);
     if (is_write(q) && !is_lease(q) && !r->dying)
-        sim_lease_check_write(s, r);
+        sim_lease_check_write(s, r, strcmp(call->gvr->resource, "events") != 0);
     if (q->verb == CS_VERB_LIST && !(q->query && strstr(q->query, "continue=")))
         sim_listed(r, q->gvr);
     if (s->faults_on && !r->dying) {

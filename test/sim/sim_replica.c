@@ -139,7 +139,7 @@ static void when_idle(void *ctx)
 
 void sim_retire(struct sim_replica *r)
 {
-    if (!r->up || r->stopping)
+    if (!r->up || r->stopping || sim_paused(r))
         return;
     sim_say(r->s, "replica %u is to end", r->number);
     r->stopping = true;

@@ -16,7 +16,7 @@
 #define TROUBLE_MS 150000 /* user and faults act for so long */
 #define CONVERGE_MS 1800000 /* then the set must converge within so long */
 #define SETTLE_MS 60000 /* last writes after that: history, conditions */
-#define QUIET_MS 120000 /* and then no write */
+#define QUIET_MS 700000 /* and then nothing is sent but what keeps lease and watches alive; longer than a watch lives */
 #define STEPS_MAX 400000 /* a run that takes more is a storm */
 #define SHOWN_MAX 120 /* lines of the history of a run that failed */
 
@@ -202,8 +202,6 @@ static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *
 void sim_play(struct sim *s)
 {
     char why[256] = "";
-    uint64_t writes;
-
     sim_user_begin(s);
     sim_start(s, 0);
     if (s->sc->standby)
@@ -221,10 +219,8 @@ void sim_play(struct sim *s)
     }
     sim_say(s, "converged");
     (void)run_to(s, s->now_ms + SETTLE_MS, false, NULL, 0);
-    writes = s->n_writes;
+    s->quiet = true;
     (void)run_to(s, s->now_ms + QUIET_MS, false, NULL, 0);
-    if (s->n_writes != writes)
-        sim_fail(s, "%" PRIu64 " writes after all was done", s->n_writes - writes);
     if (!sim_converged(s, why, sizeof(why)))
         sim_fail(s, "it did not stay converged: %s", why);
 }

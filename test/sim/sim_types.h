@@ -132,7 +132,8 @@ struct sim {
     struct sim_stream *streams;
     const struct sim_req *current; /* whose effect is being made */
     bool faults_on;
-    uint64_t n_requests, n_writes, n_event_writes;
+    bool quiet; /* all is done: nothing is to be sent any more but renewals and probes */
+    uint64_t n_requests;
     struct sim_trouble trouble;
 
     struct sim_replica replicas[SIM_REPLICAS_MAX];

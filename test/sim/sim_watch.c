@@ -312,8 +312,11 @@ uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_c
     cs_strbuf_init(&w->out, CS_STRBUF_DEFAULT_MAX);
     s->streams = w;
     s->n_requests++;
-    if (strstr(w->query, "sendInitialEvents"))
+    if (strstr(w->query, "sendInitialEvents")) {
         sim_listed(r, call->gvr);
+        if (s->quiet)
+            sim_fail(s, "a list of %s after all was done", call->gvr->resource);
+    }
     sim_say(s, "watch %llu: %s %s", (unsigned long long)w->id, call->gvr->resource, w->query);
     sim_later_offline(s, sim_between(s, 1, 30), on_open, w->id);
     s->rand = before;
