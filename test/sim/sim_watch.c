@@ -58,8 +58,10 @@ static void end_at_last(struct sim *s, uint64_t id)
 {
     struct sim_stream *w = stream_of(s, id);
 
-    if (w)
-        stream_end(s, w, w->end_kind, w->end_status);
+    if (!w)
+        return;
+    w->ending = false; /* it may stand still once more */
+    stream_end(s, w, w->end_kind, w->end_status);
 }
 
 static void add_line(struct sim_stream *w, const char *type, const char *object)
