@@ -199,7 +199,8 @@ void sim_check_create(struct sim *s, enum sim_actor who, const struct sim_obj *o
     check_pod_name(s, o);
     check_mounts(s, o);
     check_new_claims(s, o, late || s->now_ms < s->trouble.undone_until_ms);
-    if (!s->orphan_creates && sim_active_pods(s) > most_allowed(s, false))
+    /* Until it has read what a restored server has, it may replace a Pod that is back. */
+    if (!s->orphan_creates && s->now_ms >= s->trouble.undone_until_ms && sim_active_pods(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)sim_active_pods(s),
             (long long)most_allowed(s, false));
 }

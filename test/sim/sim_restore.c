@@ -109,6 +109,7 @@ bool sim_restore(struct sim *s)
         s->compacted_rv = s->rv;
     while (s->n_log > 0 && s->log[s->n_log - 1].rv > s->rv)
         free(s->log[--s->n_log].text);
+    sim_backup_done(s); /* once more, and there would be no gap */
     sim_say(s, "the server is restored to rv=%llu", (unsigned long long)s->rv);
     wake_actors(s);
     return true;
