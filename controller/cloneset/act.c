@@ -45,6 +45,7 @@ static struct cs_ops *op_new(struct cs_set_run *r, enum cs_kind kind, const char
     struct cs_ops *op = cs_new(struct cs_ops);
 
     op->c = c;
+    op->term = c->term;
     op->set_uid = cs_xstrdup(r->se->uid);
     op->kind = kind;
     op->ns = cs_xstrdup(r->se->set->meta.ns);

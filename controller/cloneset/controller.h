@@ -81,6 +81,7 @@ struct cs_controller {
     uint64_t fence_rv; /* claims of up to this version may have been decided about by a predecessor (D12) */
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
+    uint64_t term; /* counts: leadership gained and lost. What was decided in an earlier one is not sent again */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
     struct cs_metric *m_reconcile, *m_errors, *m_time, *m_conflicts;
 };

@@ -25,6 +25,7 @@ struct cs_ops {
     struct cs_asked asked; /* when it was sent last */
     uint64_t call;
     unsigned tries;
+    uint64_t term; /* of the controller, when it was decided */
     int64_t may_land_until_ms; /* a create whose answer got lost may still take effect until then; 0: none did */
     bool status; /* a status write */
     bool no_resize; /* RESIZE: answered 404, the Pod is being read */

@@ -525,6 +525,19 @@ void cs_store_list_sent(struct cs_store *s, enum cs_kind k)
     s->sent_rv[k] = s->high_rv[k];
 }
 
+/* What was deleted may be back on a restored server, under its uid. */
+static void forget_gone(struct cs_store *s)
+{
+    struct cs_entry *e;
+    struct cs_entry *tmp;
+
+    for (int k = 0; k < CS_K_COUNT; k++)
+        HASH_ITER (hh, s->tables[k], e, tmp) {
+            free(e->gone_uid);
+            e->gone_uid = NULL;
+        }
+}
+
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
 {
     struct cs_entry *e;
@@ -537,6 +550,7 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
             cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, 0);
     }
     if (restored) {
+        forget_gone(s);
         s->high_rv[k] = 0;
         if (s->hooks.on_restored)
             s->hooks.on_restored(s->hooks.ctx, k);

@@ -220,9 +220,9 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
     check_mounts(s, o);
-    check_new_claims(s, o, late);
+    check_new_claims(s, o, late || sim_was_restored(s));
     o->late = late;
-    if (!late && pods_in_time(s) > most_allowed(s, false))
+    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));
 }
@@ -534,6 +534,17 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
     }
     if (o->kind == CS_K_POD)
         note_kept(s, o, after);
+}
+
+void sim_check_restored(struct sim *s)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (s->n_uids == 0 || !cs_streq(s->uids[s->n_uids - 1], set->uid))
+        s->set_gone_ms = s->now_ms; /* the one that was made after the backup */
+    s->spec_changed_ms = s->hooks_changed_ms = s->now_ms;
+    take_limits(s, set->t);
+    sim_check_state(s);
 }
 
 /* At every change of Pods or of the set. */

@@ -305,10 +305,12 @@ void sim_meddle_settle(struct sim *s)
 
 static void make_again(struct sim *s, uint64_t arg)
 {
-    if (sim_the_set(s)) /* not gone yet */
-        sim_later(s, 500, make_again, arg);
-    else
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set)
         sim_user_make_set(s);
+    else if (sim_str(set->t, "metadata/deletionTimestamp")) /* not gone yet; else a restored server has it again */
+        sim_later(s, 500, make_again, arg);
 }
 
 void sim_remake(struct sim *s)
@@ -326,7 +328,7 @@ void sim_remake(struct sim *s)
 void sim_refuse(struct sim *s)
 {
     int64_t until = s->now_ms + sim_between(s, 500, 45000);
-    struct sim_trouble *t = &s->trouble;
+    struct sim_hindrance *t = &s->hindrance;
 
     if (sim_chance(s, 400)) {
         t->deny_until_ms = until;
@@ -352,7 +354,7 @@ static int64_t count(const struct sim *s, enum cs_kind k)
 /* What the server says to a write of the controller instead of doing it; NULL: nothing. */
 const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k)
 {
-    const struct sim_trouble *t = &s->trouble;
+    const struct sim_hindrance *t = &s->hindrance;
 
     if (k == CS_K_POD && s->now_ms < t->deny_until_ms && verb != CS_VERB_DELETE)
         return "admission webhook \"pods.example.com\" denied the request: not now";

@@ -40,6 +40,35 @@ static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
     bed_done(&b);
 }
 
+/* What a 201 without its end has created is not known: taken for a success, another Pod would be made in its place. */
+static void d5e_a_success_that_cannot_be_read_is_in_doubt(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *body = cs_xstrdup(q->body);
+    cs_autofree char *pod = created(&b, q, "p1");
+    cs_autofree char *half = cs_xmemdupz(pod, strlen(pod) / 2);
+    rt_answer(q, 201, half);
+    assert_int_equal(run_of(&b)->creates, 1);
+    step(&b, 1000);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    assert_string_equal(q->body, body);
+    rt_answer(q, 409, TAKEN);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, half); /* what has the name is not known, either */
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
 /* A refusal of the second sending says nothing about the first: another name in its place could make one Pod too many. */
 static void d5e_a_name_in_doubt_is_kept_when_it_is_refused(void **state)
 {
@@ -81,6 +110,24 @@ static void d12_what_is_sent_again_asks_first(void **state)
     b.may_write = true;
     step(&b, 1000);
     (void)expect(&b, CS_VERB_CREATE, CS_K_POD);
+    bed_done(&b);
+}
+
+/* The fence had passed and the lease was won again: what was decided before is decided anew, after a consistent list. */
+static void d12_what_an_earlier_term_decided_is_not_sent_again(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    answer_status(&b, 1);
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 0, "");
+    cs_controller_lead(&b.c, false);
+    cs_controller_lead(&b.c, true);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(run_of(&b)->creates, 0);
     bed_done(&b);
 }
 
@@ -390,8 +437,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(d5e_a_create_in_doubt_is_sent_again_under_its_name),
+        cmocka_unit_test(d5e_a_success_that_cannot_be_read_is_in_doubt),
         cmocka_unit_test(d5e_a_name_in_doubt_is_kept_when_it_is_refused),
         cmocka_unit_test(d12_what_is_sent_again_asks_first),
+        cmocka_unit_test(d12_what_an_earlier_term_decided_is_not_sent_again),
         cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
         cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),
         cmocka_unit_test(a_404_about_a_deleted_set_leaves_its_successor_alone),
