@@ -427,6 +427,7 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
     p = pod_owner(s, after, &pod);
     if (!pod || before_pod)
         return;
+    sim_by_serial(s, o->serial)->handed = true;
     sim_rules_destructive(s, "the hand-over of claim", o->name);
     sim_rules_claim_goes(s, o);
     if (p && p->kept_ms != 0 && p->kept_ms <= sim_window_begin(s))
@@ -534,6 +535,7 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
     }
     if (o->kind == CS_K_POD)
         note_kept(s, o, after);
+    sim_rules_note_owner(s, o, after);
 }
 
 void sim_check_restored(struct sim *s)

@@ -150,6 +150,8 @@ static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_
         return no(ret_why, size, "is still marked", o->name);
     if (sim_hooks_pending(o))
         return no(ret_why, size, sim_hooks_pending(o), o->name);
+    if (!tmpl && !sim_label(o->t, CS_LABEL_REVISION) && o->meddled_ms != 0)
+        return pod_mounts_done(s, set, o, ret_why, size); /* as old as can be, until an update may come */
     if (!tmpl)
         return no(ret_why, size, "has a revision that is no more", o->name);
     if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(tmpl, "spec/containers")))

@@ -219,12 +219,12 @@ static bool finish(struct cs_jtree *t, const char *phase, const char *reason)
 
 static bool run_pod(struct sim *s, struct sim_obj *pod, struct cs_jtree *t)
 {
-    cs_autofree char *rejected = cs_xasprintf("the kubelet rejects %s", pod->name);
     bool changed = false;
 
     if (!sim_str(t, "spec/nodeName"))
         return schedule(s, pod, t);
-    if (s->sc->sick && !s->settled && !sim_get(t, "status/containerStatuses") && sim_strikes(s, rejected, 30))
+    if (s->sc->sick && !s->settled && !sim_get(t, "status/containerStatuses") &&
+        sim_strikes(s, SIM_F_REJECTED, pod->name, 30))
         return finish(t, "Failed", "OutOfcpu"); /* the kubelet rejects it: others were faster */
     for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c))
         changed = container_step(s, t, c) || changed;
@@ -293,7 +293,6 @@ void sim_kubelet(struct sim *s, uint64_t serial)
 {
     struct sim_obj *o = sim_by_serial(s, serial);
     cs_autojtree *t = NULL;
-    cs_autofree char *late = NULL;
 
     if (!o)
         return;
@@ -309,8 +308,7 @@ void sim_kubelet(struct sim *s, uint64_t serial)
     t = cs_jtree_dup(o->t);
     if (!run_pod(s, o, t))
         return;
-    late = cs_xasprintf("a report about %s comes late", o->name);
-    if (s->sc->sick && sim_str(o->t, "spec/nodeName") && sim_strikes(s, late, 200)) {
+    if (s->sc->sick && sim_str(o->t, "spec/nodeName") && sim_strikes(s, SIM_F_REPORT_LATE, o->name, 200)) {
         cs_jtree_free(o->report); /* of a Pod that a restored server has again there may be one */
         o->report = cs_take(t);
         o->sync_planned = true;

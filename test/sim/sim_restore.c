@@ -64,7 +64,8 @@ void sim_backup(struct sim *s)
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    if (!set || sim_str(set->t, "metadata/deletionTimestamp"))
+    if (!set || sim_str(set->t, "metadata/deletionTimestamp") ||
+        sim_was_restored(s)) /* the gap would bridge the other */
         return;
     sim_backup_done(s);
     s->backup = cs_new(struct sim_backup);

@@ -311,6 +311,14 @@ void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs
 
 /* ---- nothing of anybody else ---- */
 
+void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *x = sim_by_serial(s, o->serial);
+
+    if (x && sim_was_ours(s, o->t) && !sim_was_ours(s, after))
+        x->left_ms = s->now_ms;
+}
+
 static bool pod_of_ours(struct sim *s, const char *uid)
 {
     const struct sim_obj *o = uid ? sim_by_uid(s, uid) : NULL;
@@ -326,7 +334,8 @@ void sim_rules_touched(struct sim *s, const struct sim_obj *o)
 
     if (o->kind != CS_K_POD && o->kind != CS_K_CLAIM)
         return;
-    if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && pod_of_ours(s, uid)))
+    if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && (o->handed || pod_of_ours(s, uid))) &&
+        (o->left_ms == 0 || o->left_ms < sent_ms(s)))
         sim_fail(s, "%s %s is written, but it is not the set's", cs_kind_gvr(o->kind)->kind, o->name);
     else if (o->kind == CS_K_POD && !(set && cs_streq(uid, set->uid)) && s->set_gone_ms < sim_window_begin(s))
         sim_fail(s, "Pod %s is written long after its set has gone", o->name);

@@ -37,6 +37,7 @@ void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim);
 void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_image(struct sim *s, const struct sim_obj *o);
 void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_touched(struct sim *s, const struct sim_obj *o);
 
 /* sim_check.c */

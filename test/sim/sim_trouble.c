@@ -38,6 +38,13 @@ const char *sim_fault_name(enum sim_fault f)
         [SIM_F_CLOCK] = "steps of a clock",
         [SIM_F_NO_LEASE] = "failures of the Lease for a while",
         [SIM_F_RESTORED] = "restores of the server",
+        [SIM_F_NODE] = "deaths of a node",
+        [SIM_F_FULL] = "full clusters",
+        [SIM_F_QUOTA] = "refusals by a quota or a webhook for a while",
+        [SIM_F_MEDDLED] = "meddlings",
+        [SIM_F_REMADE] = "sets deleted and made again",
+        [SIM_F_REJECTED] = "Pods rejected by the kubelet",
+        [SIM_F_REPORT_LATE] = "late reports of a kubelet",
     };
 
     return names[f];
@@ -102,11 +109,12 @@ bool sim_fault(struct sim *s, uint64_t key, enum sim_fault f, const char *what)
     return true;
 }
 
-bool sim_strikes(struct sim *s, const char *stream, unsigned per_mille)
+bool sim_strikes(struct sim *s, enum sim_fault f, const char *what, unsigned per_mille)
 {
     struct cs_rand before = s->rand;
+    cs_autofree char *stream = cs_xasprintf("%s %s", sim_fault_name(f), what);
     uint64_t key = sim_deal(s, stream);
-    bool strikes = sim_chance(s, per_mille) && sim_event(s, key, "%s", stream);
+    bool strikes = sim_chance(s, per_mille) && sim_fault(s, key, f, what);
 
     s->rand = before;
     return strikes;

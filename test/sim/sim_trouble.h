@@ -40,6 +40,13 @@ enum sim_fault {
     SIM_F_CLOCK, /* its clock steps */
     SIM_F_NO_LEASE, /* requests about the Lease fail */
     SIM_F_RESTORED, /* the server, to what it was some time ago */
+    SIM_F_NODE, /* dies */
+    SIM_F_FULL, /* … is the cluster, or nothing fits the Pods */
+    SIM_F_QUOTA, /* or a webhook of somebody else refuses writes for a while */
+    SIM_F_MEDDLED, /* somebody lays hands on Pods, claims, names */
+    SIM_F_REMADE, /* the set */
+    SIM_F_REJECTED, /* a Pod, by its kubelet */
+    SIM_F_REPORT_LATE, /* of a kubelet */
     SIM_F_COUNT
 };
 
@@ -81,8 +88,8 @@ uint64_t sim_deal(struct sim *s, const char *stream);
 /* An event of the trouble is to take place now; false: it is left out. One key may strike several times. */
 bool sim_event(struct sim *s, uint64_t key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool sim_fault(struct sim *s, uint64_t key, enum sim_fault f, const char *what); /* as sim_event, counted */
-/* An event of a stream, with such a chance, dealt and used up at once: the chances of the task that runs stay as they are. */
-bool sim_strikes(struct sim *s, const char *stream, unsigned per_mille);
+/* A fault that strikes this with such a chance; the chances of the task that runs stay as they are. */
+bool sim_strikes(struct sim *s, enum sim_fault f, const char *what, unsigned per_mille);
 bool sim_was_restored(const struct sim *s); /* so lately that what was undone may still be acted on (D5e) */
 void sim_count(struct sim *s, enum sim_fault f);
 uint64_t sim_faults(const struct sim *s);

@@ -314,23 +314,22 @@ void sim_user_act(struct sim *s, uint64_t key)
     const struct {
         bool may;
         unsigned per_mille;
-        const char *what;
+        enum sim_fault f;
         void (*act)(struct sim *s);
-    } all[] = {
-        {sc->nodes_die, 200, "a node dies", sim_node_dies},
-        {sc->refuses, 200, "a quota or a webhook refuses", sim_refuse},
-        {sc->unscheduled, 150, "the cluster is full", fill_cluster},
-        {sc->unscheduled && sc->recreates, 100, "the user edits the node selector", edit_node_selector},
-        {sc->remakes, 150, "the user makes the set again", sim_remake},
-        {sc->meddles, 350, "somebody meddles", sim_meddle},
-        {true, 1000, "the user acts", act_on_set},
+    } troubles[] = {
+        {sc->nodes_die, 200, SIM_F_NODE, sim_node_dies},
+        {sc->refuses, 200, SIM_F_QUOTA, sim_refuse},
+        {sc->unscheduled, 150, SIM_F_FULL, fill_cluster},
+        {sc->unscheduled && sc->recreates, 100, SIM_F_FULL, edit_node_selector},
+        {sc->remakes, 150, SIM_F_REMADE, sim_remake},
+        {sc->meddles, 350, SIM_F_MEDDLED, sim_meddle},
     };
     size_t i = 0;
 
-    while (!all[i].may || !sim_chance(s, all[i].per_mille))
+    while (i < CS_ARRAY_LEN(troubles) && !(troubles[i].may && sim_chance(s, troubles[i].per_mille)))
         i++;
-    if (sim_event(s, key, "%s", all[i].what))
-        all[i].act(s);
+    if (i < CS_ARRAY_LEN(troubles) ? sim_fault(s, key, troubles[i].f, "") : sim_event(s, key, "the user acts"))
+        (i < CS_ARRAY_LEN(troubles) ? troubles[i].act : act_on_set)(s);
 }
 
 static const char first_set[] =
