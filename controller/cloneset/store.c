@@ -457,7 +457,8 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
     if (meta->rv > s->high_rv[k])
         s->high_rv[k] = meta->rv;
     if (!is_watched(k, x)) {
-        cs_store_remove(s, k, meta->ns, meta->name, meta->uid, meta->rv);
+        /* of any uid: who had the name before is gone */
+        cs_store_remove(s, k, meta->ns, meta->name, NULL, meta->rv);
         drop_decoded(s, k, x);
         return true;
     }

@@ -384,6 +384,8 @@ static void d6_what_an_answer_shows_without_its_id_is_not_held(void **state)
     assert_null(cs_store_find(&b.s, CS_K_CLAIM, "ns", "data-web-bbbbb"));
     pod(&b, "web-bbbbb", "p1", 8, false); /* somebody put it back */
     assert_non_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
+    apply(&b, CS_K_POD, false, stripped, "web-bbbbb", "p2", 9, "u1"); /* another has its name: it is gone, too */
+    assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     cs_store_done(&b.s);
 }
 
