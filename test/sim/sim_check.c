@@ -434,6 +434,8 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
         sim_fail(s, "claim %s is handed over to Pod %s, which is labelled to leave it behind", o->name, pod);
     if (p && !sim_pod_active(p->t) && reuse_was_off(s))
         return; /* spec §4.6 clean-up */
+    if (sim_was_restored(s))
+        return; /* what called for it is undone */
     if (!s->sc->scales && !s->sc->recreates)
         sim_fail(s, "claim %s is handed over to Pod %s, but nothing in this scenario deletes a Pod", o->name, pod);
     if (p && !p->called_for && !excess_lately(s))

@@ -165,9 +165,14 @@ static void sync_later(struct sim *s, struct sim_obj *pod, int64_t delay_ms)
 }
 
 /* Why the scheduler finds no node for it now; NULL: it does. Until when, or 0: until something changes. */
-static const char *no_room(const struct sim *s, const struct cs_jtree *t, int64_t *ret_until_ms)
+static const char *no_room(struct sim *s, const struct cs_jtree *t, int64_t *ret_until_ms)
 {
     bool any = false;
+
+    *ret_until_ms = s->now_ms + 2000;
+    for (struct cs_jtree *v = cs_jtree_first(sim_get(t, "spec/volumes")); v; v = cs_jtree_next(v))
+        if (sim_claim_of(v) && !sim_find(s, CS_K_CLAIM, sim_claim_of(v)))
+            return "0/3 nodes are available: persistentvolumeclaim not found.";
 
     *ret_until_ms = 0;
     if (sim_str(t, "spec/nodeSelector/disk"))

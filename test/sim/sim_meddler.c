@@ -286,13 +286,29 @@ void sim_meddle(struct sim *s)
     }
 }
 
-/* Who stripped Pods of their ids sees in the end that nobody serves them any more, and deletes them. */
+/* D4: what is of this id is left alone, even a claim that a Pod of the set has lost. */
+static bool contests_id(const struct sim *s, const struct sim_obj *foreign)
+{
+    const char *id = sim_label(foreign->t, CS_LABEL_INSTANCE_ID);
+
+    for (const struct sim_obj *o = s->objs; id && o; o = o->next)
+        if (o->kind == CS_K_POD && o != foreign && sim_was_ours(s, o->t) &&
+            cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
+            return !sim_was_ours(s, foreign->t);
+    return false;
+}
+
+/*
+ * Who stripped Pods of their ids sees in the end that nobody serves them any more, and deletes them; so does who made Pods with
+ * ids of ours.
+ */
 void sim_meddle_settle(struct sim *s)
 {
     for (struct sim_obj *o = s->objs; o;) {
         struct sim_obj *next = o->next;
         uint64_t serial = o->serial;
-        bool lost = o->kind == CS_K_POD && sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID);
+        bool lost = o->kind == CS_K_POD &&
+                    (contests_id(s, o) || (sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID)));
 
         let_go(s, serial);
         if (lost && sim_by_serial(s, serial))

@@ -230,15 +230,19 @@ void sim_rules_destructive(struct sim *s, const char *what, const char *name)
 
 /* ---- D3, D4 ---- */
 
-/* Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. */
+/*
+ * Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. One that was handed back while
+ * the request was on its way may have been handed over when that was sent, as may one whose hand-over a restored server undid.
+ */
 void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0)
+    if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0 || sim_was_restored(s))
         return;
     for (const struct sim_obj *c = s->objs; c; c = c->next)
         if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 &&
+            (c->back_ms == 0 || c->back_ms < sent_ms(s)) &&
             clean_claim(set, c, sim_label(pod->t, CS_LABEL_INSTANCE_ID)))
             sim_fail(s, "D3: Pod %s is deleted before its claim %s was handed over", pod->name, c->name);
 }
@@ -317,6 +321,8 @@ void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct c
 
     if (x && sim_was_ours(s, o->t) && !sim_was_ours(s, after))
         x->left_ms = s->now_ms;
+    if (x && !sim_was_ours(s, o->t) && sim_was_ours(s, after))
+        x->back_ms = s->now_ms;
 }
 
 static bool pod_of_ours(struct sim *s, const char *uid)

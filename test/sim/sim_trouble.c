@@ -151,11 +151,12 @@ static void take_a_right(struct sim *s, uint64_t key)
     t->denied_until_ms = until;
 }
 
+/* Not under InPlaceOnly: a Pod that went to a revision which is undone waits for its user, its template being unknown. */
 static void restore(struct sim *s, uint64_t key)
 {
     int64_t away_ms = sim_between(s, 1500, 15000);
 
-    if (!s->backup || !sim_fault(s, key, SIM_F_RESTORED, "") || !sim_restore(s))
+    if (s->sc->in_place_only || !s->backup || !sim_fault(s, key, SIM_F_RESTORED, "") || !sim_restore(s))
         return;
     s->trouble.restored_ms = s->now_ms;
     s->trouble.down_until_ms = s->now_ms + away_ms;

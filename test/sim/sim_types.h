@@ -23,7 +23,7 @@ struct sim_obj {
     bool called_for; /* Pod: at some time it was to be deleted, by name or mark */
     bool late; /* Pod: its creation landed when it was given up already */
     bool handed; /* claim: the controller gave it to its Pod, which may be gone by now */
-    int64_t left_ms; /* when it ceased to be the set's, or 0 */
+    int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     bool doomed; /* claim: the controller has deleted it, by the rules */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
