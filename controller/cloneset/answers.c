@@ -403,7 +403,7 @@ static void on_success(struct cs_ops *op, struct cs_json obj)
     }
     if (op->action == CS_ACT_READ_SET && r && r->se->set && applied) {
         r->fresh_generation = r->se->set->meta.generation;
-        r->fresh_until_ms = cs_loop_now_ms(c->o.loop) + 1000;
+        r->fresh_until_ms = cs_op_fresh_until_ms(op);
     } else if (op->action == CS_ACT_READ_SET && r && !applied) {
         r->failed = true; /* unreadable: what is held is no fresh view (D2); read again after a pause */
     }
@@ -575,8 +575,13 @@ void cs_op_answered(void *ctx, const struct cs_reply *reply)
         obj = cs_jdoc_root(&doc);
     else if (err.kind == CS_ERR_NONE && op->verb != CS_VERB_DELETE)
         (void)cs_error_set(&err, CS_ERR_DECODE, "the answer is not JSON, or its end is missing");
-    if (err.kind == CS_ERR_NONE && read &&
-        (op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM || op->action == CS_ACT_CREATE_REVISION))
+    if (err.kind == CS_ERR_NONE && read && cs_op_is_behind(op, obj)) {
+        cs_controller_restored(op->c, op->kind);
+        settle(op);
+        finish(op);
+    } else if (err.kind == CS_ERR_NONE && read &&
+               (op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM ||
+                   op->action == CS_ACT_CREATE_REVISION))
         on_taken(op, obj);
     else if (err.kind == CS_ERR_NONE)
         on_success(op, obj);

@@ -90,6 +90,7 @@ void cs_controller_init(struct cs_controller *c, const struct cs_controller_opti
 /* Cancels what is under way (a write may still land: D12) and frees everything. */
 void cs_controller_done(struct cs_controller *c);
 void cs_controller_start(struct cs_controller *c); /* begins to list and watch; decides nothing yet */
+void cs_controller_restored(struct cs_controller *c, enum cs_kind k); /* the server: all is read anew (D5c) */
 /* Leadership gained: reads consistent lists, then begins to decide (D12). Lost: stops at once. */
 void cs_controller_lead(struct cs_controller *c, bool leading);
 /* Runs what is queued and due; call after every wait. */

@@ -222,6 +222,12 @@ static void on_restored(void *ctx, enum cs_kind k)
     relist_all(c);
 }
 
+void cs_controller_restored(struct cs_controller *c, enum cs_kind k)
+{
+    cs_store_forget(&c->store); /* it may have caught up with our versions by the time it lists */
+    on_restored(c, k);
+}
+
 static void on_object(void *ctx, enum cs_event_type type, struct cs_json obj, uint64_t rv)
 {
     struct cs_kind_ctx *kc = ctx;

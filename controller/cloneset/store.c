@@ -539,6 +539,21 @@ static void forget_gone(struct cs_store *s)
         }
 }
 
+void cs_store_forget(struct cs_store *s)
+{
+    struct cs_entry *e;
+    struct cs_entry *tmp;
+
+    for (int k = 0; k < CS_K_COUNT; k++) {
+        HASH_ITER (hh, s->tables[k], e, tmp) {
+            if (e->obj)
+                cs_store_remove(s, (enum cs_kind)k, e->meta->ns, e->meta->name, NULL, 0);
+        }
+        s->high_rv[k] = s->sent_rv[k] = 0;
+    }
+    forget_gone(s);
+}
+
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
 {
     struct cs_entry *e;

@@ -220,6 +220,24 @@ static void d2_an_unreadable_set_is_not_fresh(void **state)
     bed_done(&b);
 }
 
+static void d2_an_answer_that_waited_is_not_fresh(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    step(&b, 8000); /* as if the process had stood still with the answer before it */
+    cs_autofree char *text = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(&b, 50);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    cs_autofree char *again = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, again);
+    step(&b, 5);
+    (void)expect(&b, CS_VERB_DELETE, CS_K_POD);
+    bed_done(&b);
+}
+
 static void d2_a_set_that_changed_meanwhile_is_planned_again(void **state)
 {
     struct bed b;
@@ -433,6 +451,24 @@ static void d5c_a_restored_server_stops_decisions_until_all_is_read(void **state
     bed_done(&b);
 }
 
+/* The set asks for one Pod less than before; what was asked for before the restoration must not be done. */
+static void d5c_a_read_that_is_older_than_what_was_known_stops_decisions(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    b.rv = 0;
+    cs_autofree char *text = set_text(&b, "u1", 1);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    assert_false(b.c.active);
+    assert_null(cs_store_find(&b.c.store, CS_K_SET, "ns", "web"));
+    assert_int_equal(b.c.store.high_rv[CS_K_POD], 0);
+    step(&b, 500);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    bed_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),
         cmocka_unit_test(a_404_about_a_deleted_set_leaves_its_successor_alone),
         cmocka_unit_test(d2_an_unreadable_set_is_not_fresh),
+        cmocka_unit_test(d2_an_answer_that_waited_is_not_fresh),
         cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
         cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
         cmocka_unit_test(d13_refused_creations_are_spaced_out),
@@ -452,6 +489,7 @@ int main(void)
         cmocka_unit_test(d13_a_resize_that_comes_to_nothing_is_spaced_out),
         cmocka_unit_test(a_set_that_goes_at_rest_is_forgotten),
         cmocka_unit_test(d5c_a_restored_server_stops_decisions_until_all_is_read),
+        cmocka_unit_test(d5c_a_read_that_is_older_than_what_was_known_stops_decisions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
