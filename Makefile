@@ -124,7 +124,6 @@ $(BUILD)/test/sim: $(call obj,$(SIM_SRC)) $(CONTROLLER_LIB) $(COMMON_LIB)
 UNIT_WANTED := $(if $(ONLY),$(shell printf '%s\n' $(UNIT_TESTS) | grep -E '$(ONLY)'),$(UNIT_TESTS))
 .PHONY: unit-binaries
 unit-binaries: $(UNIT_WANTED)
-unit-binaries: $(UNIT_TESTS)
 .PHONY: fuzz-binaries fuzz-replays
 fuzz-binaries: $(FUZZERS)
 fuzz-replays: $(FUZZ_REPLAYS)
@@ -132,10 +131,9 @@ fuzz-replays: $(FUZZ_REPLAYS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire
-.PHONY: demo test test-unit test-sim test-status test-integration test-chaos test-e2e lint cluster-up cluster-down image deps-test print-cppflags
-.PHONY: demo test test-unit test-sim test-mutants test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
-.PHONY: demo test test-unit test-sim test-fuzz fuzz test-status test-integration test-e2e lint cluster-up cluster-down image deps-test print-cppflags
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire test-chaos test-mutants test-fuzz fuzz sim
+SEEDS ?= 300
+FROM  ?= 1
 
 deps-test:
 	@tools/deps.sh test
@@ -155,10 +153,11 @@ test-sim:
 	@echo "skip simulation: test/sim holds no simulation yet"
 	@echo "sim: 0 passed, 0 failed, 1 skipped"
 else
-test-sim: deps-test ## the controller in a simulated cluster with faults
+test-sim: deps-test ## the controller in a simulated cluster with faults; SEEDS=300 FROM=1
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/test/sim
-	@$(BUILD)/test/sim
+	@$(BUILD)/test/sim --jobs $(JOBS) --seeds $(SEEDS) --from $(FROM)
 endif
+sim: test-sim ## as test-sim, for long runs: SEEDS=n FROM=s
 
 # Where there are threads: the server's, and those from which tests talk to us.
 THREADED := (http|curl|probes|metrics|webhook_router)
@@ -186,8 +185,10 @@ test-hardening: all ## what compiler and linker must have put into the programs 
 
 test-fire: deps-test ## the webhook attacked: floods, slow and endless requests, smuggling, TLS scanners; ONLY=REGEX
 	@SANITIZE=$(SANITIZE) test/fire/run.py $(if $(ONLY),--only '$(ONLY)')
+
 test-mutants: deps-test ## mistakes put into the controller one at a time, each of which the simulation has to notice; ONLY=REGEX
 	@test/mutants/run.py $(if $(ONLY),--only '$(ONLY)')
+
 test-fuzz: deps-test ## every input that a fuzzer found worth keeping, or broke something with; SANITIZE as for all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-replays
 	@test/fuzz/run.py replay $(FUZZ_REPLAYS)

@@ -73,6 +73,7 @@ struct cs_reflector {
     uint64_t request; /* under way, or 0 */
     uint64_t epoch; /* grows with relist(): what is being read belongs to an older one */
     uint64_t rv; /* last version seen */
+    uint64_t probed_rv; /* a server that is behind this one was restored */
     uint64_t list_rv; /* pages: version of the first, which holds for all */
     uint64_t listed; /* objects of this list */
     int64_t sent_ms; /* of the stream, or of the first page */
@@ -395,9 +396,8 @@ static void start_stream(struct cs_reflector *r, bool list)
 }
 
 /*
- * A server restored from a backup stands behind our version. It accepts a watch from there, keeps silent until it has
- * come so far, and never tells what was undone. A consistent read is never older than what was seen before, unless
- * that has happened (D5c).
+ * A server restored from a backup accepts a watch from our version, is silent until it has come so far, and never tells what
+ * was undone. A consistent read is never older than what was seen before, by whatever way, unless that has happened (D5c).
  */
 static void on_probe(void *ctx, const struct cs_reply *reply)
 {
@@ -412,9 +412,9 @@ static void on_probe(void *ctx, const struct cs_reply *reply)
         watch_again(r, &err);
         return;
     }
-    if (rv != 0 && rv < r->rv) {
+    if (rv != 0 && rv < r->probed_rv) {
         (void)cs_error_set(&err, CS_ERR_GONE, "the server is at version %llu, we were at %llu: restored?",
-            (unsigned long long)rv, (unsigned long long)r->rv);
+            (unsigned long long)rv, (unsigned long long)r->probed_rv);
         list_again(r, &err);
         return;
     }
@@ -433,6 +433,9 @@ static void start_probe(struct cs_reflector *r)
     struct cs_call call = {.verb = CS_VERB_LIST, .gvr = r->o.gvr, .ns = r->o.ns, .query = cs_strbuf_str(&query)};
 
     r->state = PROBING;
+    r->probed_rv = r->o.handler->known_rv ? r->o.handler->known_rv(r->o.ctx) : 0;
+    if (r->probed_rv < r->rv)
+        r->probed_rv = r->rv;
     r->request = cs_client_call(r->o.client, &call, on_probe, r);
 }
 

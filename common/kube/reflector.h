@@ -41,6 +41,8 @@ struct cs_reflector_handler {
      * NULL.
      */
     void (*on_list_sent)(void *ctx);
+    /* The newest version of the resource that is known from elsewhere, as from answers of writes. May be NULL. */
+    uint64_t (*known_rv)(void *ctx);
 };
 
 struct cs_reflector_options {

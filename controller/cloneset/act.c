@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/kube/watch_event.h"
 #include "controller/cloneset/bodies.h"
 #include "controller/cloneset/controller.h"
 #include "controller/cloneset/ops.h"
+
+#define FRESH_WITHIN_MS 5500 /* a request that is given up in time (D12), and a little */
 
 void cs_op_free(struct cs_ops *op)
 {
@@ -45,6 +48,7 @@ static struct cs_ops *op_new(struct cs_set_run *r, enum cs_kind kind, const char
     struct cs_ops *op = cs_new(struct cs_ops);
 
     op->c = c;
+    op->term = c->term;
     op->set_uid = cs_xstrdup(r->se->uid);
     op->kind = kind;
     op->ns = cs_xstrdup(r->se->set->meta.ns);
@@ -70,10 +74,26 @@ void cs_op_send(struct cs_ops *op)
         .subresource = op->subresource,
         .body = op->body ? cs_str(op->body) : (struct cs_str){NULL, 0},
     };
+    const struct cs_entry *e = cs_op_entry(op);
 
     op->tries++;
+    op->known_rv = e && e->obj ? e->meta->rv : 0;
     op->asked = (struct cs_asked){op->c->store.seq, cs_loop_now_ms(op->c->o.loop)};
     op->call = cs_client_call(op->c->o.client, &call, cs_op_answered, op);
+}
+
+bool cs_op_is_behind(const struct cs_ops *op, struct cs_json obj)
+{
+    uint64_t rv = cs_object_version(obj);
+
+    return rv != 0 && rv < op->known_rv;
+}
+
+int64_t cs_op_fresh_until_ms(const struct cs_ops *op)
+{
+    int64_t now = cs_loop_now_ms(op->c->o.loop);
+
+    return now <= op->asked.at_ms + FRESH_WITHIN_MS ? now + 1000 : 0;
 }
 
 struct cs_entry *cs_op_entry(struct cs_ops *op)

@@ -102,18 +102,13 @@ static bool is_of_gone_set(const struct cs_ops *op, struct cs_json obj)
     return se && !se->set && cs_json_str_is(cs_json_at(obj, "metadata", "uid", NULL), op->set_uid);
 }
 
-/* Takes an object out of an answer; false when the body is none (a Status). */
-static bool apply_body(struct cs_ops *op, struct cs_str body)
+/* Takes the object of an answer; false when it is none (a Status). */
+static bool apply_body(struct cs_ops *op, struct cs_json obj)
 {
     struct cs_controller *c = op->c;
-    cs_autojdoc doc = {0};
     struct cs_error err = CS_ERROR_INIT;
-    struct cs_json obj;
 
-    if (!cs_jdoc_parse(&doc, body.p ? body.p : "", body.len, NULL, &err))
-        return false;
-    obj = cs_jdoc_root(&doc);
-    if (cs_json_str_is(cs_json_get(obj, "kind"), "Status"))
+    if (!cs_json_exists(obj) || cs_json_str_is(cs_json_get(obj, "kind"), "Status"))
         return false;
     if (is_of_gone_set(op, obj))
         return true;
@@ -191,8 +186,11 @@ static void on_timer_send(void *ctx)
 {
     struct cs_ops *op = ctx;
 
-    /* D12 holds for what is sent again, too. Dropped: a later pass, of whoever may write then, decides anew. */
-    if (op->verb != CS_VERB_GET && !op->c->o.may_write(op->c->o.ctx)) {
+    /*
+     * D12 holds for what is sent again, too, and a leader that was none for a while reads a consistent list before its first write.
+     * Dropped: a later pass, of whoever may write then, decides anew.
+     */
+    if (op->verb != CS_VERB_GET && (op->term != op->c->term || !op->c->o.may_write(op->c->o.ctx))) {
         op->c->doubt_until_ms = cs_loop_now_ms(op->c->o.loop) + CS_DOUBT_MS; /* the first one may land yet */
         settle(op);
         finish(op);
@@ -372,12 +370,12 @@ static bool growth_undone(struct cs_ops *op)
     return true;
 }
 
-static void on_success(struct cs_ops *op, const struct cs_reply *reply)
+static void on_success(struct cs_ops *op, struct cs_json obj)
 {
     struct cs_controller *c = op->c;
     struct cs_set_run *r = cs_op_run(op);
     bool read = op->verb == CS_VERB_GET;
-    bool applied = apply_body(op, reply->body);
+    bool applied = apply_body(op, obj);
 
     if (resize_failed(op, read)) {
         settle(op);
@@ -405,7 +403,7 @@ static void on_success(struct cs_ops *op, const struct cs_reply *reply)
     }
     if (op->action == CS_ACT_READ_SET && r && r->se->set && applied) {
         r->fresh_generation = r->se->set->meta.generation;
-        r->fresh_until_ms = cs_loop_now_ms(c->o.loop) + 1000;
+        r->fresh_until_ms = cs_op_fresh_until_ms(op);
     } else if (op->action == CS_ACT_READ_SET && r && !applied) {
         r->failed = true; /* unreadable: what is held is no fresh view (D2); read again after a pause */
     }
@@ -433,17 +431,13 @@ static bool lacks_id(const struct cs_ops *op, struct cs_json obj)
 }
 
 /* The name is taken: by our own create that was in doubt, by a view that lags, or by somebody else. */
-static void on_taken(struct cs_ops *op, const struct cs_reply *reply)
+static void on_taken(struct cs_ops *op, struct cs_json obj)
 {
     struct cs_controller *c = op->c;
     struct cs_set_run *r = cs_op_run(op);
-    cs_autojdoc doc = {0};
-    struct cs_json obj = {0};
     bool ours = false;
 
-    if (reply->body.p && cs_jdoc_parse(&doc, reply->body.p, reply->body.len, NULL, NULL))
-        obj = cs_jdoc_root(&doc);
-    (void)apply_body(op, reply->body);
+    (void)apply_body(op, obj);
     cs_json_foreach (o, cs_json_at(obj, "metadata", "ownerReferences", NULL)) {
         ours = ours || cs_json_str_is(cs_json_get(o, "uid"), op->set_uid);
     }
@@ -571,15 +565,28 @@ void cs_op_answered(void *ctx, const struct cs_reply *reply)
 {
     struct cs_ops *op = ctx;
     bool read = op->verb == CS_VERB_GET;
+    cs_autojdoc doc = {0};
+    struct cs_json obj = {0};
+    struct cs_error err = reply->err;
 
     op->call = 0;
-    if (reply->err.kind == CS_ERR_NONE && read &&
-        (op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM || op->action == CS_ACT_CREATE_REVISION))
-        on_taken(op, reply);
-    else if (reply->err.kind == CS_ERR_NONE)
-        on_success(op, reply);
+    /* A success whose object cannot be read is in doubt like any other. Of a DELETE the watch tells the rest (D5a). */
+    if (err.kind == CS_ERR_NONE && cs_jdoc_parse(&doc, reply->body.p ? reply->body.p : "", reply->body.len, NULL, NULL))
+        obj = cs_jdoc_root(&doc);
+    else if (err.kind == CS_ERR_NONE && op->verb != CS_VERB_DELETE)
+        (void)cs_error_set(&err, CS_ERR_DECODE, "the answer is not JSON, or its end is missing");
+    if (err.kind == CS_ERR_NONE && read && cs_op_is_behind(op, obj)) {
+        cs_controller_restored(op->c, op->kind);
+        settle(op);
+        finish(op);
+    } else if (err.kind == CS_ERR_NONE && read &&
+               (op->action == CS_ACT_CREATE_POD || op->action == CS_ACT_CREATE_CLAIM ||
+                   op->action == CS_ACT_CREATE_REVISION))
+        on_taken(op, obj);
+    else if (err.kind == CS_ERR_NONE)
+        on_success(op, obj);
     else if (read)
-        on_read_error(op, &reply->err);
+        on_read_error(op, &err);
     else
-        on_failure(op, &reply->err);
+        on_failure(op, &err);
 }

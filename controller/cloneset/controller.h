@@ -81,6 +81,7 @@ struct cs_controller {
     uint64_t fence_rv; /* claims of up to this version may have been decided about by a predecessor (D12) */
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
+    uint64_t term; /* counts: leadership gained and lost. What was decided in an earlier one is not sent again */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
     struct cs_metric *m_reconcile, *m_errors, *m_time, *m_conflicts;
 };
@@ -89,6 +90,7 @@ void cs_controller_init(struct cs_controller *c, const struct cs_controller_opti
 /* Cancels what is under way (a write may still land: D12) and frees everything. */
 void cs_controller_done(struct cs_controller *c);
 void cs_controller_start(struct cs_controller *c); /* begins to list and watch; decides nothing yet */
+void cs_controller_restored(struct cs_controller *c, enum cs_kind k); /* the server: all is read anew (D5c) */
 /* Leadership gained: reads consistent lists, then begins to decide (D12). Lost: stops at once. */
 void cs_controller_lead(struct cs_controller *c, bool leading);
 /* Runs what is queued and due; call after every wait. */

@@ -222,6 +222,12 @@ static void on_restored(void *ctx, enum cs_kind k)
     relist_all(c);
 }
 
+void cs_controller_restored(struct cs_controller *c, enum cs_kind k)
+{
+    cs_store_forget(&c->store); /* it may have caught up with our versions by the time it lists */
+    on_restored(c, k);
+}
+
 static void on_object(void *ctx, enum cs_event_type type, struct cs_json obj, uint64_t rv)
 {
     struct cs_kind_ctx *kc = ctx;
@@ -294,7 +300,14 @@ static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
     cs_store_list_end(&kc->c->store, kc->kind, rv);
 }
 
-static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end, on_list_sent};
+static uint64_t known_rv(void *ctx)
+{
+    struct cs_kind_ctx *kc = ctx;
+
+    return kc->c->store.high_rv[kc->kind];
+}
+
+static const struct cs_reflector_handler handler = {on_object, on_list_begin, on_list_end, on_list_sent, known_rv};
 
 void cs_controller_init(struct cs_controller *c, const struct cs_controller_options *o)
 {
@@ -364,6 +377,7 @@ void cs_controller_start(struct cs_controller *c)
 
 void cs_controller_lead(struct cs_controller *c, bool leading)
 {
+    c->term++;
     c->deciding = leading;
     c->active = false;
     if (leading)

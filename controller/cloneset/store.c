@@ -463,7 +463,8 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
     if (meta->rv > s->high_rv[k])
         s->high_rv[k] = meta->rv;
     if (!is_watched(k, x)) {
-        cs_store_remove(s, k, meta->ns, meta->name, meta->uid, meta->rv);
+        /* of any uid: who had the name before is gone */
+        cs_store_remove(s, k, meta->ns, meta->name, NULL, meta->rv);
         drop_decoded(s, k, x);
         return true;
     }
@@ -533,6 +534,34 @@ void cs_store_list_sent(struct cs_store *s, enum cs_kind k)
     s->sent_rv[k] = s->high_rv[k];
 }
 
+/* What was deleted may be back on a restored server, under its uid. */
+static void forget_gone(struct cs_store *s)
+{
+    struct cs_entry *e;
+    struct cs_entry *tmp;
+
+    for (int k = 0; k < CS_K_COUNT; k++)
+        HASH_ITER (hh, s->tables[k], e, tmp) {
+            free(e->gone_uid);
+            e->gone_uid = NULL;
+        }
+}
+
+void cs_store_forget(struct cs_store *s)
+{
+    struct cs_entry *e;
+    struct cs_entry *tmp;
+
+    for (int k = 0; k < CS_K_COUNT; k++) {
+        HASH_ITER (hh, s->tables[k], e, tmp) {
+            if (e->obj)
+                cs_store_remove(s, (enum cs_kind)k, e->meta->ns, e->meta->name, NULL, 0);
+        }
+        s->high_rv[k] = s->sent_rv[k] = 0;
+    }
+    forget_gone(s);
+}
+
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
 {
     struct cs_entry *e;
@@ -545,6 +574,7 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
             cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, restored ? 0 : rv);
     }
     if (restored) {
+        forget_gone(s);
         s->high_rv[k] = 0;
         if (s->hooks.on_restored)
             s->hooks.on_restored(s->hooks.ctx, k);

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs seeds: each picks a scenario, plays it with virtual time, then takes the faults away and expects the set to converge and
- * the controller to fall silent. Prints "ok <name>" or "FAIL <name>: why" per scenario and a summary.
+ * Runs seeds: each picks a scenario and plays it (sim_run.c). Prints "ok <name>" or "FAIL <name>: why" per scenario and a
+ * summary; without failures the same whatever the number of processes.
  *
- *     sim [--seeds N] [--from S] | --seed S [--verbose]
+ *     sim [--seeds N] [--from S] [--jobs J] | --seed S [--only EVENT,EVENT...] [--verbose]
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/base/alloc.h"
-#include "common/base/hash.h"
 #include "test/sim/sim.h"
 
-#define TROUBLE_MS 150000 /* user and faults act for so long */
-#define CONVERGE_MS 1800000 /* then the set must converge within so long */
-#define SETTLE_MS 90000 /* last writes after that: history, conditions, claims left by a predecessor (CS_DOUBT_MS) */
-#define QUIET_MS 120000 /* and then no write */
-#define STEPS_MAX 400000 /* a run that takes more is a storm */
+#define FAILURES_MAX 5 /* of one process: enough to look at */
+#define JOBS_MAX 64
 
 #define SIM_ALL .scales = true, .deletes = true, .recreates = true
 
@@ -131,6 +128,22 @@ static const struct sim_scenario scenarios[] = {
         .claims = true,
         .faults = true,
         SIM_ALL},
+    {.name = "two replicas: at most one writes",
+        .standby = true,
+        .faults = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true},
+    {.name = "two replicas, with claims, hooks and resources",
+        .standby = true,
+        .hooks = true,
+        .faults = true,
+        .claims = true,
+        .resizes = true,
+        .scales = true,
+        .deletes = true,
+        .recreates = true,
+        .minds_claims = true},
 };
 
 /* Seeds that found something; run whenever a range is. What they play changes when the simulation does. */
@@ -159,431 +172,289 @@ static size_t scenario_of(uint64_t seed)
     return (size_t)(seed % CS_ARRAY_LEN(scenarios));
 }
 
-/* ---- time, chance, history ---- */
-
-static int64_t mono(void *ctx)
-{
-    return ((struct sim *)ctx)->now_ms;
-}
-
-static int64_t wall(void *ctx)
-{
-    return SIM_WALL_ZERO_MS + ((struct sim *)ctx)->now_ms;
-}
-
-const char *sim_time(struct sim *s, char buf[CS_RFC3339_SIZE])
-{
-    return cs_rfc3339_format(cs_clock_wall_ms(&s->clock), buf);
-}
-
-uint64_t sim_below(struct sim *s, uint64_t n)
-{
-    return cs_rand_below(&s->rand, n);
-}
-
-int64_t sim_between(struct sim *s, int64_t low, int64_t high)
-{
-    return low + (int64_t)sim_below(s, (uint64_t)(high - low) + 1);
-}
-
-bool sim_chance(struct sim *s, unsigned per_mille)
-{
-    return sim_below(s, 1000) < per_mille;
-}
-
-void sim_say(struct sim *s, const char *fmt, ...)
-{
-    char text[400];
-    char **slot = &s->history[s->n_history++ % CS_ARRAY_LEN(s->history)];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    free(*slot);
-    *slot = cs_xasprintf("%9.3f %s", (double)s->now_ms / 1000, text);
-    s->digest = cs_fnv64_1a(s->digest, *slot, strlen(*slot));
-    if (s->verbose)
-        printf("%s\n", *slot);
-}
-
-void sim_fail(struct sim *s, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (s->failure[0])
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(s->failure, sizeof(s->failure), fmt, ap);
-    va_end(ap);
-    sim_say(s, "VIOLATED: %s", s->failure);
-}
-
-static void run_task(void *ctx)
-{
-    struct sim_task *t = ctx;
-    struct sim *s = t->s;
-    sim_task_fn fn = t->fn;
-    uint64_t arg = t->arg;
-
-    *(t->prev ? &t->prev->next : &s->tasks) = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    free(t);
-    fn(s, arg);
-}
-
-void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg)
-{
-    struct sim_task *t = cs_new(struct sim_task);
-
-    *t = (struct sim_task){.next = s->tasks, .s = s, .fn = fn, .arg = arg, .timer = {.fn = run_task, .ctx = t}};
-    if (s->tasks)
-        s->tasks->prev = t;
-    s->tasks = t;
-    cs_timer_arm_in(&s->world, &t->timer, delay_ms);
-}
-
-/* ---- the controller's process ---- */
-
-static bool may_write(void *ctx)
-{
-    (void)ctx;
-    return true;
-}
-
-static void start_controller(struct sim *s, uint64_t arg)
-{
-    struct cs_controller_options o = {.client = &s->client,
-        .loop = &s->loop,
-        .clock = &s->clock,
-        .log = &s->clog,
-        .rand = &s->controller_rand,
-        .instance = "sim",
-        .gates = {.vertical_scaling = s->sc->resizes, .short_hash = s->sc->resizes},
-        .may_write = may_write,
-        .ctx = s};
-
-    (void)arg;
-    sim_say(s, "the controller starts");
-    cs_loop_init(&s->loop, &s->clock);
-    s->metrics = cs_metrics_new();
-    o.metrics = s->metrics;
-    s->controller_rand.state = cs_rand_u64(&s->rand);
-    s->c = cs_new(struct cs_controller);
-    cs_controller_init(s->c, &o);
-    cs_controller_start(s->c);
-    cs_controller_lead(s->c, true);
-    s->up = true;
-}
-
-static void stop_controller(struct sim *s)
-{
-    if (!s->up)
-        return;
-    s->up = false;
-    cs_controller_done(s->c);
-    free(cs_take(s->c));
-    if (s->loop.len > 0)
-        sim_fail(s, "a controller that has ended left %zu timers behind", s->loop.len);
-    cs_loop_done(&s->loop);
-    cs_metrics_free(cs_take(s->metrics));
-}
-
-void sim_crash(struct sim *s)
-{
-    if (!s->up)
-        return;
-    sim_say(s, "the controller is killed");
-    s->n_faults++;
-    stop_controller(s);
-    sim_later(s, sim_between(s, 200, 15000), start_controller, 0);
-}
-
-/* ---- one run ---- */
-
-static void user_turn(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    if (s->now_ms >= TROUBLE_MS)
-        return;
-    sim_user_act(s);
-    sim_later(s, sim_chance(s, 300) ? sim_between(s, 10, 500) : sim_between(s, 500, 20000), user_turn, 0);
-}
-
-static void trouble_turn(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    if (!s->faults_on)
-        return;
-    switch (sim_below(s, 5)) {
-    case 0:
-        sim_crash(s);
-        break;
-    case 1:
-        sim_net_freeze(s);
-        break;
-    default:
-        sim_net_cut(s, sim_chance(s, 300));
-        break;
-    }
-    sim_later(s, sim_between(s, 1000, 20000), trouble_turn, 0);
-}
-
-static void peace(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    s->faults_on = false;
-    for (struct sim_stream *w = s->streams; w; w = w->next)
-        if (w->frozen_until_ms > s->now_ms)
-            w->frozen_until_ms = s->now_ms + 1;
-    cs_jtree_free(cs_take(s->regret));
-    sim_user_settle(s);
-    sim_say(s, "from here on nothing fails");
-}
-
-/* Advances to what is next, and does it. False: there is nothing. */
-static bool step(struct sim *s)
-{
-    int64_t wait = cs_loop_wait_ms(&s->world);
-    int64_t other = s->up ? cs_loop_wait_ms(&s->loop) : -1;
-
-    if (wait < 0 || (other >= 0 && other < wait))
-        wait = other;
-    if (wait < 0)
-        return false;
-    s->now_ms += wait;
-    cs_loop_run_due(&s->world);
-    if (s->up)
-        cs_loop_run_due(&s->loop);
-    if (s->up)
-        cs_controller_step(s->c);
-    return true;
-}
-
-/* Runs until the time, or until a failure; with until_converged also until that. */
-static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *why, size_t size)
-{
-    uint64_t seen = 0;
-
-    for (uint64_t i = 0; s->now_ms < until_ms && !s->failure[0]; i++) {
-        if (i > STEPS_MAX)
-            sim_fail(s, "more than %d steps: a storm", STEPS_MAX);
-        if (until_converged && s->rv != seen) {
-            seen = s->rv;
-            if (sim_converged(s, why, size))
-                return true;
-        }
-        if (!step(s)) {
-            sim_fail(s, "nothing will ever happen again");
-            return false;
-        }
-    }
-    return false;
-}
-
-static void play(struct sim *s)
-{
-    char why[256] = "";
-    uint64_t asked;
-
-    sim_user_begin(s);
-    start_controller(s, 0);
-    sim_later(s, sim_between(s, 100, 20000), user_turn, 0);
-    s->faults_on = s->sc->faults;
-    if (s->sc->faults)
-        sim_later(s, sim_between(s, 10, 10000), trouble_turn, 0);
-    sim_later(s, TROUBLE_MS, peace, 0);
-    (void)run_to(s, s->now_ms + TROUBLE_MS + 1, false, NULL, 0);
-    if (s->failure[0])
-        return;
-    if (!run_to(s, TROUBLE_MS + CONVERGE_MS, true, why, sizeof(why))) {
-        sim_fail(s, "no convergence: %s", why);
-        return;
-    }
-    sim_say(s, "converged");
-    (void)run_to(s, s->now_ms + SETTLE_MS, false, NULL, 0);
-    asked = s->n_asked;
-    (void)run_to(s, s->now_ms + QUIET_MS, false, NULL, 0);
-    if (s->n_asked != asked)
-        sim_fail(s, "%" PRIu64 " requests after all was done", s->n_asked - asked);
-    if (!sim_converged(s, why, sizeof(why)))
-        sim_fail(s, "it did not stay converged: %s", why);
-}
-
-struct totals {
-    uint64_t requests, faults, failures;
-};
-
-static void sim_done(struct sim *s)
-{
-    stop_controller(s);
-    sim_net_done(s);
-    sim_api_done(s);
-    while (s->tasks) {
-        struct sim_task *t = s->tasks;
-
-        cs_timer_disarm(&s->world, &t->timer);
-        s->tasks = t->next;
-        free(t);
-    }
-    cs_loop_done(&s->world);
-    cs_jtree_free(s->regret);
-    sim_edits_done(s);
-    for (size_t i = 0; i < s->n_uids; i++)
-        free(s->uids[i]);
-    free(s->limits);
-    free(s->samples);
-    for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
-        free(s->history[i]);
-}
-
-/* What the server holds. */
-static void dump(const struct sim *s)
-{
-    for (const struct sim_obj *o = s->objs; o; o = o->next) {
-        cs_autofree char *text = sim_print(o->t);
-
-        printf("%s %s %s\n", cs_kind_gvr(o->kind)->kind, o->name, text);
-    }
-}
-
-/* Returns the digest of the run; why: "" when all was well. */
-static uint64_t run_seed(uint64_t seed, bool verbose, struct totals *totals, char why[512])
-{
-    struct sim *s = cs_new(struct sim);
-    uint64_t digest;
-
-    s->seed = seed;
-    s->sc = &scenarios[scenario_of(seed)];
-    s->verbose = verbose;
-    s->rand.state = seed * 0x9e3779b97f4a7c15ull + 1;
-    s->clock = (struct cs_clock){mono, wall, s};
-    s->now_ms = 1000;
-    s->client = (struct cs_client){&sim_client_ops, s};
-    s->clog = (struct cs_log){.out = verbose ? stdout : NULL, .clock = &s->clock, .max = CS_LOG_DEBUG};
-    cs_loop_init(&s->world, &s->clock);
-    play(s);
-    memcpy(why, s->failure, sizeof(s->failure));
-    if (s->failure[0] && verbose)
-        dump(s);
-    if (s->failure[0] && !verbose) {
-        uint64_t from = s->n_history > CS_ARRAY_LEN(s->history) ? s->n_history - CS_ARRAY_LEN(s->history) : 0;
-
-        printf("---- seed %" PRIu64 " (%s): %s; its last events:\n", seed, s->sc->name, s->failure);
-        for (uint64_t i = s->n_history - from > 120 ? s->n_history - 120 : from; i < s->n_history; i++)
-            printf("%s\n", s->history[i % CS_ARRAY_LEN(s->history)]);
-        printf("---- again, in full: --seed %" PRIu64 " --verbose\n", seed);
-    }
-    totals->requests += s->n_requests;
-    totals->faults += s->n_faults;
-    totals->failures += s->failure[0] != '\0';
-    digest = s->digest;
-    sim_done(s);
-    free(s);
-    return digest;
-}
-
-static uint64_t number(const char *text)
-{
-    uint64_t n;
-
-    if (!text || !cs_parse_u64(cs_str(text), &n)) {
-        (void)fprintf(stderr, "sim: a number is expected, not \"%s\"\n", text ? text : "");
-        exit(2);
-    }
-    return n;
-}
-
 struct tally {
     char first[CS_ARRAY_LEN(scenarios)][600]; /* first failure, "" none */
     uint64_t ran[CS_ARRAY_LEN(scenarios)];
-    struct totals totals;
-    uint64_t seeds;
+    uint64_t seeds, requests, failures, faults[SIM_F_COUNT];
 };
 
-static void count_seed(struct tally *t, uint64_t seed, bool verbose)
+struct range {
+    uint64_t from, n;
+};
+
+/* Plays the few events that it takes, and shows them. Returns the digest of that run. */
+static uint64_t show_shrunk(const struct sim *failed, size_t *ret_events, bool quiet)
+{
+    unsigned runs = 0;
+    struct sim_only few = sim_shrink(failed, &runs);
+    struct sim_options o = failed->o;
+    uint64_t digest;
+    struct sim *s;
+
+    o.only = &few;
+    s = sim_new(&o);
+    sim_play(s);
+    if (!quiet) {
+        printf("---- seed %" PRIu64 " fails with %zu of its %zu events (%u runs)\n", o.seed, few.n,
+            failed->trouble.n_events, runs);
+        sim_show(s);
+    }
+    *ret_events = few.n;
+    digest = s->digest;
+    sim_free(s);
+    free(few.ids);
+    return digest;
+}
+
+/* Returns the digest of the run. */
+static uint64_t run_seed(struct tally *t, uint64_t seed, const struct sim_only *only, bool verbose)
 {
     size_t k = scenario_of(seed);
-    char why[512];
+    const struct sim_options o = {.seed = seed, .sc = &scenarios[k], .only = only, .verbose = verbose};
+    struct sim *s = sim_new(&o);
+    uint64_t digest;
+    size_t few;
 
-    if (t->totals.failures >= 5)
-        return; /* enough to look at */
-    (void)run_seed(seed, verbose, &t->totals, why);
+    sim_play(s);
+    if (s->failure[0]) {
+        if (only || verbose)
+            sim_show(s);
+        else
+            (void)show_shrunk(s, &few, false);
+        t->failures++;
+        if (!t->first[k][0])
+            (void)snprintf(t->first[k], sizeof(t->first[k]), "seed %" PRIu64 ": %s", seed, s->failure);
+    }
     t->seeds++;
     t->ran[k]++;
-    if (why[0] && !t->first[k][0])
-        (void)snprintf(t->first[k], sizeof(t->first[k]), "seed %" PRIu64 ": %s", seed, why);
+    t->requests += s->n_requests;
+    for (size_t i = 0; i < SIM_F_COUNT; i++)
+        t->faults[i] += s->trouble.counts[i];
+    digest = s->digest;
+    sim_free(s);
+    return digest;
 }
 
 static bool repeats(uint64_t seed)
 {
-    struct totals ignored = {0};
-    char why[512];
+    struct tally ignored = {0};
+    const uint64_t first = run_seed(&ignored, seed, NULL, false);
 
-    const uint64_t first = run_seed(seed, false, &ignored, why);
-
-    return run_seed(seed, false, &ignored, why) == first;
+    return run_seed(&ignored, seed, NULL, false) == first;
 }
 
-static int report(const struct tally *t, bool checked, bool repeated)
+/*
+ * A run that fails at the second of two events shrinks to these and those on which they depend, and twice to the same byte.
+ */
+static bool shrinks(uint64_t from)
 {
-    unsigned passed = 0;
-    unsigned failed = 0;
+    struct sim_options o = {.sc = &scenarios[3], .trap = true};
 
+    for (o.seed = from; o.seed < from + 100; o.seed++) {
+        struct sim *s = sim_new(&o);
+        size_t n = 0;
+        bool ok = false;
+
+        sim_play(s);
+        if (s->failure[0] && s->trouble.n_events < 20) /* not worth it */
+            s->failure[0] = '\0';
+        if (s->failure[0])
+            ok = show_shrunk(s, &n, true) == show_shrunk(s, &n, true) && n >= 2 && n * 2 < s->trouble.n_events;
+        o.sc = s->failure[0] ? NULL : o.sc;
+        sim_free(s);
+        if (!o.sc)
+            return ok;
+    }
+    return false;
+}
+
+/* ---- several processes ---- */
+
+/* The seeds of a range and, after them, the regressions that are not among them. */
+static void run_share(struct tally *t, const struct range *r, uint64_t begin, uint64_t end)
+{
+    for (uint64_t i = begin; i < end && t->failures < FAILURES_MAX; i++) {
+        uint64_t seed = i < r->n ? r->from + i : regressions[i - r->n].seed;
+
+        if (i < r->n || seed < r->from || seed >= r->from + r->n)
+            (void)run_seed(t, seed, NULL, false);
+    }
+}
+
+struct job {
+    pid_t pid;
+    FILE *said, *tally;
+};
+
+/* What a process says and counts is read when it has ended, in the order of the jobs. */
+static void start_job(struct job *j, const struct range *r, uint64_t begin, uint64_t end)
+{
+    struct tally t = {0};
+
+    j->said = tmpfile();
+    j->tally = tmpfile();
+    (void)fflush(stdout);
+    j->pid = j->said && j->tally ? fork() : -1;
+    if (j->pid < 0) {
+        perror("sim: cannot start a process");
+        exit(2);
+    }
+    if (j->pid > 0)
+        return;
+    (void)dup2(fileno(j->said), STDOUT_FILENO);
+    run_share(&t, r, begin, end);
+    (void)fwrite(&t, sizeof(t), 1, j->tally);
+    _exit(fflush(j->tally) != 0 || fflush(stdout) != 0);
+}
+
+/* False: the process died. */
+static bool end_job(struct job *j, struct tally *sum)
+{
+    struct tally t;
+    char text[4096];
+    int status = 0;
+    bool ok;
+
+    (void)waitpid(j->pid, &status, 0);
+    rewind(j->said);
+    rewind(j->tally);
+    for (size_t n; (n = fread(text, 1, sizeof(text), j->said)) > 0;)
+        (void)fwrite(text, 1, n, stdout);
+    ok = status == 0 && fread(&t, sizeof(t), 1, j->tally) == 1;
+    (void)fclose(j->said);
+    (void)fclose(j->tally);
+    if (!ok) {
+        printf("a process of the simulation ended with status %d\n", status);
+        return false;
+    }
     for (size_t k = 0; k < CS_ARRAY_LEN(scenarios); k++) {
-        if (t->ran[k] == 0)
-            continue;
-        if (t->first[k][0])
-            printf("FAIL %s: %s\n", scenarios[k].name, t->first[k]);
-        else
-            printf("ok %s\n", scenarios[k].name);
-        failed += t->first[k][0] != '\0';
-        passed += t->first[k][0] == '\0';
+        if (!sum->first[k][0])
+            memcpy(sum->first[k], t.first[k], sizeof(t.first[k]));
+        sum->ran[k] += t.ran[k];
     }
-    if (checked) {
-        printf("%s\n", repeated ? "ok a seed repeats itself" : "FAIL a seed repeats itself: two runs differ");
-        passed += repeated;
-        failed += !repeated;
+    sum->seeds += t.seeds;
+    sum->requests += t.requests;
+    for (size_t i = 0; i < SIM_F_COUNT; i++)
+        sum->faults[i] += t.faults[i];
+    sum->failures += t.failures;
+    return true;
+}
+
+static bool run_jobs(struct tally *t, const struct range *r, uint64_t jobs)
+{
+    struct job all[JOBS_MAX] = {0};
+    uint64_t n = r->n + CS_ARRAY_LEN(regressions);
+    bool ok = true;
+
+    for (uint64_t i = 0; i < jobs; i++)
+        start_job(&all[i], r, n * i / jobs, n * (i + 1) / jobs);
+    for (uint64_t i = 0; i < jobs; i++)
+        ok = end_job(&all[i], t) && ok;
+    return ok;
+}
+
+/* ---- the end ---- */
+
+static void say(bool ok, const char *name, const char *why, unsigned counts[2])
+{
+    printf("%s %s%s%s\n", ok ? "ok" : "FAIL", name, ok ? "" : ": ", ok ? "" : why);
+    counts[ok ? 0 : 1]++;
+}
+
+static int report(const struct tally *t, const unsigned counts[2])
+{
+    uint64_t faults = 0;
+
+    for (int i = 0; i < SIM_F_COUNT; i++) {
+        printf("%s%" PRIu64 " %s",
+            i == 0       ? "sim: "
+            : i % 4 == 0 ? ",\n     "
+                         : ", ",
+            t->faults[i], sim_fault_name((enum sim_fault)i));
+        faults += t->faults[i];
     }
-    printf("sim: %" PRIu64 " seeds, %" PRIu64 " requests, %" PRIu64 " faults, %" PRIu64 " failures\n", t->seeds,
-        t->totals.requests, t->totals.faults, t->totals.failures);
-    printf("sim: %u passed, %u failed\n", passed, failed);
-    return failed ? 1 : 0;
+    printf("\nsim: %" PRIu64 " seeds, %" PRIu64 " requests, %" PRIu64 " faults, %" PRIu64 " failures\n", t->seeds,
+        t->requests, faults, t->failures);
+    printf("sim: %u passed, %u failed\n", counts[0], counts[1]);
+    return counts[1] ? 1 : 0;
+}
+
+static int usage(void)
+{
+    (void)fprintf(
+        stderr, "usage: sim [--seeds N] [--from S] [--jobs J] | --seed S [--only EVENT,EVENT...] [--verbose]\n");
+    return 2;
+}
+
+static bool parse_only(const char *text, struct sim_only *ret)
+{
+    ret->ids = cs_xcalloc(strlen(text) + 1, sizeof(uint32_t));
+    for (char *end; *text; text = *end == ',' ? end + 1 : end) {
+        ret->ids[ret->n++] = (uint32_t)strtoul(text, &end, 16);
+        if (end == text || (*end && *end != ','))
+            return false;
+    }
+    return true;
+}
+
+struct arguments {
+    struct range r;
+    uint64_t jobs, one;
+    bool verbose;
+    struct sim_only only;
+    bool has_only;
+};
+
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+    const struct {
+        const char *name;
+        uint64_t *n;
+    } numbers[] = {{"--seeds", &a->r.n}, {"--from", &a->r.from}, {"--jobs", &a->jobs}, {"--seed", &a->one}};
+
+    for (int i = 1; i < argc; i++) {
+        uint64_t *n = NULL;
+
+        for (size_t k = 0; k < CS_ARRAY_LEN(numbers); k++)
+            if (strcmp(argv[i], numbers[k].name) == 0)
+                n = numbers[k].n;
+        if (strcmp(argv[i], "--verbose") == 0) {
+            a->verbose = true;
+        } else if (i + 1 == argc) {
+            return false;
+        } else if (strcmp(argv[i], "--only") == 0) {
+            a->has_only = true;
+            if (!parse_only(argv[++i], &a->only))
+                return false;
+        } else if (!n || !cs_parse_u64(cs_str(argv[++i]), n)) {
+            return false;
+        }
+    }
+    return a->jobs >= 1 && a->jobs <= JOBS_MAX;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t from = 1;
-    uint64_t n = 300;
-    bool verbose = false;
-    bool one = false;
+    struct arguments a = {.r = {1, 300}, .jobs = 1};
     struct tally t = {0};
-    bool repeated = true;
+    unsigned counts[2] = {0, 0};
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seeds") == 0)
-            n = number(argv[++i]);
-        else if (strcmp(argv[i], "--from") == 0)
-            from = number(argv[++i]);
-        else if (strcmp(argv[i], "--verbose") == 0)
-            verbose = true;
-        else if (strcmp(argv[i], "--seed") == 0) {
-            from = number(argv[++i]);
-            one = true;
-        } else {
-            (void)fprintf(stderr, "usage: sim [--seeds N] [--from S] | --seed S [--verbose]\n");
-            return 2;
-        }
+    if (!parse(argc, argv, &a)) {
+        free(a.only.ids);
+        return usage();
     }
-    if (one)
-        n = 1;
-    for (uint64_t seed = from; seed < from + n; seed++)
-        count_seed(&t, seed, verbose);
-    for (size_t i = 0; !one && i < CS_ARRAY_LEN(regressions); i++)
-        if (regressions[i].seed < from || regressions[i].seed >= from + n)
-            count_seed(&t, regressions[i].seed, verbose);
-    if (!one && t.totals.failures == 0)
-        repeated = repeats(from + 4) && repeats(from + 3);
-    return report(&t, !one, repeated);
+    if (a.one)
+        (void)run_seed(&t, a.one, a.has_only ? &a.only : NULL, a.verbose);
+    else
+        say(run_jobs(&t, &a.r, a.jobs), "every process of the simulation ends well", "see above", counts);
+    for (size_t k = 0; k < CS_ARRAY_LEN(scenarios); k++)
+        if (t.ran[k] > 0)
+            say(!t.first[k][0], scenarios[k].name, t.first[k], counts);
+    if (!a.one && t.failures == 0) {
+        say(repeats(a.r.from + 4) && repeats(a.r.from + 3), "a seed repeats itself", "two runs differ", counts);
+        say(shrinks(a.r.from), "a failure shrinks to less than half of its events, and repeats itself", "it does not",
+            counts);
+    }
+    free(a.only.ids);
+    return report(&t, counts);
 }

@@ -7,6 +7,8 @@
 #ifndef CS_TEST_SIM_H
 #define CS_TEST_SIM_H
 
+#include "test/sim/sim_actors.h"
+#include "test/sim/sim_json.h"
 #include "test/sim/sim_rules.h"
 #include "test/sim/sim_types.h"
 
@@ -14,8 +16,6 @@
 #define SIM_SET "web"
 #define SIM_WALL_ZERO_MS 1750000000000LL
 #define SIM_CLAIM_FINALIZER "kubernetes.io/pvc-protection"
-
-enum sim_propagation { SIM_BACKGROUND, SIM_FOREGROUND, SIM_ORPHAN, SIM_PROPAGATIONS };
 
 /* What a seed plays; the name is what the test's line says. */
 struct sim_scenario {
@@ -29,6 +29,7 @@ struct sim_scenario {
     bool hooks; /* the set has lifecycle hooks, and somebody who answers them */
     bool minds_claims; /* the user edits claim templates, disablePVCReuse and the label that keeps claims */
     bool resizes; /* containers have resources, which the user edits and we change in place; short hashes */
+    bool standby; /* two replicas, of which one leads */
     bool strict_unavailable; /* nothing but our own doing takes Pods out of service */
     bool sick; /* Pods are slow, crash again and again, never become ready, finish, are rejected; reports come late */
     bool unscheduled; /* the scheduler finds no room for a while, or until the user changes something */
@@ -41,32 +42,24 @@ struct sim_scenario {
     bool ends_stuck; /* in the end something stays in the way, and status has to say so */
 };
 
-/* main.c */
-void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg);
+/* sim_run.c: what main.c does with a run */
+struct sim *sim_new(const struct sim_options *o);
+void sim_play(struct sim *s); /* leaves s->failure "" when all was well */
+void sim_show(const struct sim *s); /* a run that failed: events, the end of its history, how to see it again */
+void sim_free(struct sim *s);
+
+/* sim_shrink.c; ids of the result are owned */
+struct sim_only sim_shrink(const struct sim *failed, unsigned *ret_runs);
+
+/* sim_run.c */
+void sim_later(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg); /* by somebody who needs the server */
+void sim_later_offline(struct sim *s, int64_t delay_ms, sim_task_fn fn, uint64_t arg);
 uint64_t sim_below(struct sim *s, uint64_t n);
 int64_t sim_between(struct sim *s, int64_t low, int64_t high);
 bool sim_chance(struct sim *s, unsigned per_mille);
 void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* the first one counts */
-void sim_crash(struct sim *s);
 const char *sim_time(struct sim *s, char buf[CS_RFC3339_SIZE]);
-
-/* sim_json.c; paths are keys with '/' between them. Results are borrowed. */
-struct cs_jtree *sim_parse(const char *text); /* NULL: not JSON */
-char *sim_print(const struct cs_jtree *t); /* owned */
-struct cs_jtree *sim_get(const struct cs_jtree *t, const char *path);
-const char *sim_str(const struct cs_jtree *t, const char *path); /* NULL when absent */
-int64_t sim_int(const struct cs_jtree *t, const char *path, int64_t otherwise);
-struct cs_jtree *sim_need(struct cs_jtree *t, const char *path); /* objects are made on the way */
-const char *sim_label(const struct cs_jtree *obj, const char *key);
-void sim_merge(struct cs_jtree *target, const struct cs_jtree *patch, bool strategic);
-bool sim_json_patch(struct cs_jtree *target, const struct cs_jtree *ops, const char **ret_why);
-const char *sim_condition(const struct cs_jtree *obj, const char *type); /* its status, or NULL */
-/* True when it changed. */
-bool sim_set_condition(struct cs_jtree *obj, const char *type, bool status, const char *time);
-bool sim_has_finalizer(const struct cs_jtree *obj, const char *name);
-void sim_put_finalizer(struct cs_jtree *obj, const char *name, bool there);
-bool sim_owned_by(const struct cs_jtree *obj, const char *uid);
 
 /* sim_api.c */
 struct sim_obj *sim_find(struct sim *s, enum cs_kind k, const char *name);
@@ -83,68 +76,30 @@ bool sim_kind_of(const struct cs_gvr *gvr, enum cs_kind *ret); /* false: events 
 const char *sim_select_key(enum cs_kind k); /* NULL: the controller wants all */
 void sim_api_done(struct sim *s);
 
-/* sim_net.c */
+/* sim_net.c; self is a replica */
 extern const struct cs_client_ops sim_client_ops;
-void sim_net_committed(struct sim *s); /* the log has grown */
-void sim_net_cut(struct sim *s, bool compact);
-void sim_net_freeze(struct sim *s);
+void sim_net_drop(
+    struct sim *s, bool arrives); /* all connections end; arrives: some of what was sent is done all the same */
+void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr); /* it begins to read them all */
 void sim_net_done(struct sim *s);
 
-/* sim_kubelet.c */
-void sim_pod_changed(struct sim *s, struct sim_obj *pod);
-void sim_claim_created(struct sim *s, struct sim_obj *claim);
-void sim_kubelet(struct sim *s, uint64_t serial);
-bool sim_node_alive(const struct sim *s, const char *name);
-void sim_container_crashes(struct sim *s, struct cs_jtree *pod);
-void sim_pod_finishes(struct cs_jtree *pod, bool well);
-bool sim_image_works(const char *image);
+/* sim_lease.c */
+void sim_lease_handle(struct sim *s, const struct sim_req *q, struct sim_answer *ret);
+void sim_lease_check_write(struct sim *s, struct sim_replica *r, bool decision); /* false: an event */
 
-/* sim_nodes.c */
-void sim_node_create(struct sim *s, uint64_t i);
-void sim_node_dies(struct sim *s);
-void sim_nodes_settle(struct sim *s);
+/* sim_watch.c */
+uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx);
+void sim_watch_cancel(struct sim *s, uint64_t id);
+void sim_net_committed(struct sim *s); /* the log has grown */
+void sim_watch_cut(struct sim *s, bool compact); /* one of them */
+void sim_watch_freeze(struct sim *s);
+void sim_watch_drop(struct sim *s); /* all */
+void sim_watch_thaw(struct sim *s);
+void sim_watch_done(struct sim *s);
 
-/* sim_gc.c */
-void sim_gc_soon(struct sim *s);
-void sim_delete_set(struct sim *s, enum sim_propagation how);
-
-/* sim_user.c */
-void sim_user_begin(struct sim *s); /* makes nodes and the set */
-void sim_user_make_set(struct sim *s);
-void sim_user_act(struct sim *s); /* one thing */
-void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
-
-/* sim_hooks.c */
-void sim_hooks_begin(struct sim *s, struct cs_jtree *set);
-void sim_hooks_edit(struct sim *s, struct cs_jtree *set);
-void sim_hooks_pod_changed(struct sim *s, struct sim_obj *pod);
-void sim_hooks_check_delete(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
-void sim_hooks_check_image(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod);
-const char *sim_hooks_pending(const struct sim_obj *pod); /* NULL: nothing */
-
-/* sim_resize.c */
-void sim_resize_begin(struct sim *s, struct cs_jtree *set);
-void sim_resize_edit(struct sim *s, struct cs_jtree *set);
-struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *patch); /* owned */
-bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
-struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
-
-/* sim_edits.c */
-void sim_edits_any(struct sim *s, struct cs_jtree *set);
-void sim_edits_remember(struct sim *s, const struct cs_jtree *set);
-void sim_edits_settle(struct sim *s, struct cs_jtree *set);
-void sim_edits_done(struct sim *s);
-
-/* sim_meddler.c */
-void sim_meddle(struct sim *s);
-void sim_meddle_settle(struct sim *s);
-void sim_remake(struct sim *s);
-void sim_refuse(struct sim *s);
-const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k);
-
-/* sim_status.c */
-int64_t sim_old_pods(struct sim *s, const struct sim_obj *set);
-bool sim_status_true(struct sim *s, const struct sim_obj *set, bool reached, char *ret_why, size_t size);
-bool sim_converged(struct sim *s, char *ret_why, size_t size); /* sim_converged.c */
+/* sim_restore.c */
+void sim_backup(struct sim *s);
+bool sim_restore(struct sim *s); /* to the last backup; false: there is none */
+void sim_backup_done(struct sim *s);
 
 #endif

@@ -484,7 +484,6 @@ void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *r
     enum cs_kind k;
     struct sim_obj *o;
 
-    s->n_asked += q->verb != CS_VERB_LIST;
     if (!sim_kind_of(q->gvr, &k)) {
         *ret = (struct sim_answer){
             .status = q->verb == CS_VERB_CREATE ? 201 : 200, .body = cs_xstrdup(q->body ? q->body : "{}")};

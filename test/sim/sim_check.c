@@ -243,10 +243,10 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
     check_mounts(s, o);
-    check_new_claims(s, o, late);
+    check_new_claims(s, o, late || sim_was_restored(s));
     o->late = late;
     o->called_for = sim_rules_listed_unseen(s, o);
-    if (!late && pods_in_time(s) > most_allowed(s, false))
+    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_allowed(s, false))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
             (long long)most_allowed(s, false));
 }
@@ -459,16 +459,17 @@ static void check_claim_commit(struct sim *s, const struct sim_obj *o, const str
 
     (void)pod_owner(s, o->t, &before_pod);
     p = pod_owner(s, after, &pod);
-    if (before_pod && !pod && sim_by_serial(s, o->serial))
-        sim_by_serial(s, o->serial)->back_ms = s->now_ms;
     if (!pod || before_pod)
         return;
+    sim_by_serial(s, o->serial)->handed = true;
     sim_rules_destructive(s, "the hand-over of claim", o->name);
     sim_rules_claim_goes(s, o);
     if (p && p->kept_ms != 0 && p->kept_ms <= sim_window_begin(s))
         sim_fail(s, "claim %s is handed over to Pod %s, which is labelled to leave it behind", o->name, pod);
     if (p && !sim_pod_active(p->t) && when_read(s, reuse_is_off))
         return; /* spec §4.6 clean-up */
+    if (sim_was_restored(s))
+        return; /* what called for it is undone */
     if (!s->sc->scales && !s->sc->recreates)
         sim_fail(s, "claim %s is handed over to Pod %s, but nothing in this scenario deletes a Pod", o->name, pod);
     if (p && !deletion_called_for(s, p))
@@ -573,6 +574,18 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         note_kept(s, o, after);
         sim_rules_note_pod(s, who, o, after);
     }
+    sim_rules_note_owner(s, o, after);
+}
+
+void sim_check_restored(struct sim *s)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (s->n_uids == 0 || !cs_streq(s->uids[s->n_uids - 1], set->uid))
+        s->set_gone_ms = s->now_ms; /* the one that was made after the backup */
+    s->spec_changed_ms = s->hooks_changed_ms = s->now_ms;
+    take_limits(s, set->t);
+    sim_check_state(s);
 }
 
 /* At every change of Pods or of the set. */

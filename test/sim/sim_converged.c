@@ -150,6 +150,9 @@ static bool pod_done(struct sim *s, const struct sim_obj *set, const struct sim_
         return no(ret_why, size, "is still marked", o->name);
     if (sim_hooks_pending(o))
         return no(ret_why, size, sim_hooks_pending(o), o->name);
+    /* As old as can be, until an update may come. A restored server may lack the revision that a Pod went to (D5c). */
+    if (!tmpl && (s->trouble.restored_ms != 0 || (!sim_label(o->t, CS_LABEL_REVISION) && o->meddled_ms != 0)))
+        return pod_mounts_done(s, set, o, ret_why, size);
     if (!tmpl)
         return no(ret_why, size, "has a revision that is no more", o->name);
     if (!same_containers(sim_get(o->t, "spec/containers"), sim_get(tmpl, "spec/containers")))

@@ -269,6 +269,7 @@ void sim_edits_settle(struct sim *s, struct cs_jtree *set)
     switch (all_work(s) ? sim_below(s, 9) : 9) {
     case 0:
         cs_jtree_set(st, "paused", cs_jtree_new_bool(true));
+        cs_jtree_set(st, "maxUnavailable", cs_jtree_new_i64(1)); /* without surge, deletions need it */
         break;
     case 1:
         cs_jtree_set(st, "partition", amount(s, 3));

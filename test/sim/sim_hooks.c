@@ -99,7 +99,7 @@ void sim_hooks_pod_changed(struct sim *s, struct sim_obj *pod)
 
 static bool hooks_are_known(struct sim *s)
 {
-    return s->hooks_changed_ms + 20000 < s->now_ms && s->c && s->up && !s->sc->faults;
+    return s->hooks_changed_ms + 20000 < s->now_ms && !s->sc->faults;
 }
 
 void sim_hooks_check_delete(struct sim *s, const struct sim_obj *set, const struct sim_obj *pod)

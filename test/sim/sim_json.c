@@ -3,6 +3,7 @@
  * What an API server does to JSON: merge patch (RFC 7386), as much of the strategic merge patch as Pods' status needs
  * (conditions by type, finalizers added), JSON Patch (RFC 6902: test, add, replace, remove).
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +46,12 @@ struct cs_jtree *sim_get(const struct cs_jtree *t, const char *path)
 
     while (at && path) {
         const char *slash = strchr(path, '/');
-        cs_autofree char *key = cs_xmemdupz(path, slash ? (size_t)(slash - path) : strlen(path));
+        size_t n = slash ? (size_t)(slash - path) : strlen(path);
+        char key[128];
 
+        assert(n < sizeof(key));
+        memcpy(key, path, n);
+        key[n] = '\0';
         at = child_of(at, key);
         path = slash ? slash + 1 : NULL;
     }

@@ -155,7 +155,7 @@ static int node_number(const char *name)
 
 bool sim_node_alive(const struct sim *s, const char *name)
 {
-    return s->trouble.node_dead_until_ms[node_number(name)] <= s->now_ms;
+    return s->hindrance.node_dead_until_ms[node_number(name)] <= s->now_ms;
 }
 
 static void sync_later(struct sim *s, struct sim_obj *pod, int64_t delay_ms)
@@ -165,18 +165,23 @@ static void sync_later(struct sim *s, struct sim_obj *pod, int64_t delay_ms)
 }
 
 /* Why the scheduler finds no node for it now; NULL: it does. Until when, or 0: until something changes. */
-static const char *no_room(const struct sim *s, const struct cs_jtree *t, int64_t *ret_until_ms)
+static const char *no_room(struct sim *s, const struct cs_jtree *t, int64_t *ret_until_ms)
 {
     bool any = false;
+
+    *ret_until_ms = s->now_ms + 2000;
+    for (struct cs_jtree *v = cs_jtree_first(sim_get(t, "spec/volumes")); v; v = cs_jtree_next(v))
+        if (sim_claim_of(v) && !sim_find(s, CS_K_CLAIM, sim_claim_of(v)))
+            return "0/3 nodes are available: persistentvolumeclaim not found.";
 
     *ret_until_ms = 0;
     if (sim_str(t, "spec/nodeSelector/disk"))
         return "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.";
-    *ret_until_ms = s->trouble.full_until_ms;
+    *ret_until_ms = s->hindrance.full_until_ms;
     if (*ret_until_ms > s->now_ms)
         return "0/3 nodes are available: 3 Insufficient cpu.";
-    for (size_t i = 0; i < CS_ARRAY_LEN(s->trouble.node_dead_until_ms); i++)
-        any = any || s->trouble.node_dead_until_ms[i] <= s->now_ms;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->hindrance.node_dead_until_ms); i++)
+        any = any || s->hindrance.node_dead_until_ms[i] <= s->now_ms;
     *ret_until_ms = s->now_ms + 5000;
     return any ? NULL : "0/3 nodes are available: 3 node(s) had untolerated taint(s).";
 }
@@ -223,7 +228,8 @@ static bool run_pod(struct sim *s, struct sim_obj *pod, struct cs_jtree *t)
 
     if (!sim_str(t, "spec/nodeName"))
         return schedule(s, pod, t);
-    if (s->sc->sick && !s->settled && !sim_get(t, "status/containerStatuses") && sim_chance(s, 30))
+    if (s->sc->sick && !s->settled && !sim_get(t, "status/containerStatuses") &&
+        sim_strikes(s, SIM_F_REJECTED, pod->name, 30))
         return finish(t, "Failed", "OutOfcpu"); /* the kubelet rejects it: others were faster */
     for (struct cs_jtree *c = cs_jtree_first(sim_get(t, "spec/containers")); c; c = cs_jtree_next(c))
         changed = container_step(s, t, c) || changed;
@@ -307,7 +313,8 @@ void sim_kubelet(struct sim *s, uint64_t serial)
     t = cs_jtree_dup(o->t);
     if (!run_pod(s, o, t))
         return;
-    if (s->sc->sick && sim_str(o->t, "spec/nodeName") && sim_chance(s, 200)) {
+    if (s->sc->sick && sim_str(o->t, "spec/nodeName") && sim_strikes(s, SIM_F_REPORT_LATE, o->name, 200)) {
+        cs_jtree_free(o->report); /* of a Pod that a restored server has again there may be one */
         o->report = cs_take(t);
         o->sync_planned = true;
         sim_later(s, sim_between(s, 50, 5000), deliver, serial);

@@ -299,14 +299,29 @@ static bool blocks_deletion(struct sim *s, const struct sim_obj *pod)
     return false;
 }
 
-/* Who stripped Pods of their ids sees in the end that nobody serves them any more, and deletes them. */
+/* D4: what is of this id is left alone, even a claim that a Pod of the set has lost. */
+static bool contests_id(const struct sim *s, const struct sim_obj *foreign)
+{
+    const char *id = sim_label(foreign->t, CS_LABEL_INSTANCE_ID);
+
+    for (const struct sim_obj *o = s->objs; id && o; o = o->next)
+        if (o->kind == CS_K_POD && o != foreign && sim_was_ours(s, o->t) &&
+            cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
+            return !sim_was_ours(s, foreign->t);
+    return false;
+}
+
+/*
+ * Who stripped Pods of their ids sees in the end that nobody serves them any more, and deletes them; so does who made Pods with
+ * ids of ours.
+ */
 void sim_meddle_settle(struct sim *s)
 {
     for (struct sim_obj *o = s->objs; o;) {
         struct sim_obj *next = o->next;
         uint64_t serial = o->serial;
-        bool lost = o->kind == CS_K_POD &&
-                    ((sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID)) || blocks_deletion(s, o));
+        bool lost = o->kind == CS_K_POD && (contests_id(s, o) || blocks_deletion(s, o) ||
+                                               (sim_was_ours(s, o->t) && !sim_label(o->t, CS_LABEL_INSTANCE_ID)));
 
         let_go(s, serial);
         if (lost && sim_by_serial(s, serial))
@@ -319,10 +334,12 @@ void sim_meddle_settle(struct sim *s)
 
 static void make_again(struct sim *s, uint64_t arg)
 {
-    if (sim_the_set(s)) /* not gone yet */
-        sim_later(s, 500, make_again, arg);
-    else
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (!set)
         sim_user_make_set(s);
+    else if (sim_str(set->t, "metadata/deletionTimestamp")) /* not gone yet; else a restored server has it again */
+        sim_later(s, 500, make_again, arg);
 }
 
 void sim_remake(struct sim *s)
@@ -340,7 +357,7 @@ void sim_remake(struct sim *s)
 void sim_refuse(struct sim *s)
 {
     int64_t until = s->now_ms + sim_between(s, 500, 45000);
-    struct sim_trouble *t = &s->trouble;
+    struct sim_hindrance *t = &s->hindrance;
 
     if (sim_chance(s, 400)) {
         t->deny_until_ms = until;
@@ -366,7 +383,7 @@ static int64_t count(const struct sim *s, enum cs_kind k)
 /* What the server says to a write of the controller instead of doing it; NULL: nothing. */
 const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k)
 {
-    const struct sim_trouble *t = &s->trouble;
+    const struct sim_hindrance *t = &s->hindrance;
 
     if (k == CS_K_POD && s->now_ms < t->deny_until_ms && verb != CS_VERB_DELETE)
         return "admission webhook \"pods.example.com\" denied the request: not now";

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The network between controller and server: every request has an effect and an answer at times of their own, either may be
- * lost, and both may outlive the process that asked. Watches carry the server's log, late, in pieces of any size, and end.
+ * lost, and both may outlive the process that asked.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/hash.h"
 #include "test/sim/sim.h"
 
 #define CALL_TIMEOUT_MS 5000 /* D12 */
-#define BOOKMARK_MS 60000
 
 static struct sim_req *req_of(struct sim *s, uint64_t id)
 {
@@ -44,6 +44,18 @@ static bool is_write(const struct sim_req *q)
     return q->verb != CS_VERB_GET && q->verb != CS_VERB_LIST;
 }
 
+static bool is_lease(const struct sim_req *q)
+{
+    return q->gvr == &cs_gvr_leases;
+}
+
+static bool is_create_of_pod(const struct sim_req *q)
+{
+    return q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD);
+}
+
+/* ---- the answer ---- */
+
 static void inject(struct sim_req *q)
 {
     static const struct {
@@ -67,29 +79,47 @@ static void inject(struct sim_req *q)
         q->answer.retry_after_ms = 1000;
 }
 
-static void crash(struct sim *s, uint64_t arg)
-{
-    (void)arg;
-    sim_crash(s);
-}
-
 static void on_effect(struct sim *s, uint64_t id)
 {
     struct sim_req *q = req_of(s, id);
+    struct sim_replica *r;
+    bool kill;
 
-    if (!q)
+    if (!q || !q->effect_due)
         return;
     q->effect_due = false;
     if (q->inject == 0 || q->inject_after) {
         s->current = q;
-        sim_api_handle(s, q, &q->answer);
+        if (is_lease(q))
+            sim_lease_handle(s, q, &q->answer);
+        else
+            sim_api_handle(s, q, &q->answer);
         s->current = NULL;
     }
     if (q->inject != 0)
         inject(q);
-    if (s->faults_on && sim_chance(s, 4)) /* killed between the effect and its answer */
-        sim_later(s, 0, crash, 0);
+    kill = q->kill_done && q->done; /* it may have died of something else */
+    r = q->r;
     req_maybe_free(s, q);
+    if (kill)
+        sim_crash(r);
+}
+
+static void fill_reply(struct sim *s, struct sim_req *q, struct cs_reply *reply)
+{
+    reply->started_ms = q->sent_ms;
+    if (q->effect_due || q->lost || !q->answer.body) {
+        bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
+
+        (void)cs_error_set(
+            &reply->err, reset ? CS_ERR_TRANSPORT : CS_ERR_TIMEOUT, reset ? "connection reset" : "no answer in time");
+        return;
+    }
+    reply->status = q->answer.status;
+    reply->body = cs_str(q->answer.body);
+    if (q->cut_body)
+        reply->body.len = (size_t)sim_below(s, reply->body.len);
+    cs_reply_error(reply->status, reply->body, q->answer.retry_after_ms, &reply->err);
 }
 
 static void on_answer(struct sim *s, uint64_t id)
@@ -97,11 +127,17 @@ static void on_answer(struct sim *s, uint64_t id)
     struct sim_req *q = req_of(s, id);
     struct cs_reply reply = {0};
     cs_autofree char *body = NULL; /* lives through the callback, in which the request may be cancelled */
+    struct sim_replica *r;
+    bool kill;
     cs_reply_fn done;
     void *ctx;
 
     if (!q)
         return;
+    if (q->done && sim_paused(q->r)) {
+        sim_later_offline(s, q->r->paused_until_ms - s->now_ms, on_answer, id);
+        return;
+    }
     q->answer_due = false;
     done = q->done;
     q->done = NULL;
@@ -109,25 +145,20 @@ static void on_answer(struct sim *s, uint64_t id)
         req_maybe_free(s, q);
         return;
     }
-    reply.started_ms = q->sent_ms;
-    if (q->effect_due || q->lost || !q->answer.body) {
-        bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
-
-        (void)cs_error_set(
-            &reply.err, reset ? CS_ERR_TRANSPORT : CS_ERR_TIMEOUT, reset ? "connection reset" : "no answer in time");
-    } else {
-        reply.status = q->answer.status;
-        reply.body = cs_str(q->answer.body);
-        cs_reply_error(reply.status, reply.body, q->answer.retry_after_ms, &reply.err);
-    }
+    fill_reply(s, q, &reply);
     sim_say(s, "  answer %llu: %d %s", (unsigned long long)q->id, reply.status,
         reply.err.kind != CS_ERR_NONE ? reply.err.message : "");
     body = cs_take(q->answer.body);
-    reply.body = cs_str(reply.status ? body : NULL);
     ctx = q->ctx;
+    kill = q->kill_answered;
+    r = q->r;
     req_maybe_free(s, q);
     done(ctx, &reply);
+    if (kill)
+        sim_crash(r);
 }
+
+/* ---- the request ---- */
 
 static char *dup_or_null(const char *text)
 {
@@ -135,333 +166,209 @@ static char *dup_or_null(const char *text)
 }
 
 /* What goes wrong with this one. Delays in: until the effect, and from there until the answer. */
-static void choose_fault(struct sim *s, struct sim_req *q, int64_t *in, int64_t *out)
+static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in, int64_t *out)
 {
-    bool write = is_write(q);
+    static const int statuses[] = {409, 429, 500, 503, 504};
+    static const enum sim_fault kinds[] = {SIM_F_LOST_BEFORE, SIM_F_LOST_AFTER, SIM_F_LOST_AFTER, SIM_F_LATE,
+        SIM_F_SLOW, SIM_F_REFUSED, SIM_F_REFUSED, SIM_F_REFUSED, SIM_F_REFUSED_DONE, SIM_F_CUT_BODY};
+    enum sim_fault f = kinds[sim_below(s, CS_ARRAY_LEN(kinds))];
+    int64_t slow_in = sim_between(s, 100, 3000);
+    int64_t slow_out = sim_between(s, 100, 3000);
+    bool long_silence = sim_chance(s, 500);
+    int status = statuses[sim_below(s, CS_ARRAY_LEN(statuses))];
 
-    s->n_faults++;
-    switch (sim_below(s, 10)) {
-    case 0: /* lost before it arrives */
+    if (f == SIM_F_REFUSED_DONE && (!is_write(q) || status == 409 || status == 429))
+        f = SIM_F_REFUSED;
+    if (q->verb == CS_VERB_CREATE && f == SIM_F_REFUSED && sim_chance(s, 200))
+        status = 403; /* a quota */
+    if (!is_write(q) && status == 409)
+        status = 503;
+    if (!sim_fault(s, key, f, what))
+        return;
+    switch (f) {
+    case SIM_F_LOST_BEFORE:
         q->lost = true;
         q->effect_due = false;
-        *out = sim_chance(s, 500) ? CALL_TIMEOUT_MS : *out;
+        *out = long_silence ? CALL_TIMEOUT_MS : *out;
         break;
-    case 1:
-    case 2: /* done, but the answer is lost */
+    case SIM_F_LOST_AFTER:
         q->lost = true;
-        *out = sim_chance(s, 500) ? CALL_TIMEOUT_MS : *out;
+        *out = long_silence ? CALL_TIMEOUT_MS : *out;
         break;
-    case 3: /* lands after the client gave up */
-        *in = sim_between(s, CALL_TIMEOUT_MS, 9000);
+    case SIM_F_LATE:
+        *in = CALL_TIMEOUT_MS + slow_in;
         break;
-    case 4: /* slow, both ways */
-        *in = sim_between(s, 100, 3000);
-        *out = sim_between(s, 100, 3000);
+    case SIM_F_SLOW:
+        *in = slow_in;
+        *out = slow_out;
         break;
-    case 5:
-        q->inject = write ? 409 : 503;
-        break;
-    case 6:
-        q->inject = 429;
-        break;
-    case 7:
-        q->inject = sim_chance(s, 500) ? 500 : 504;
-        q->inject_after = write && sim_chance(s, 500);
-        break;
-    case 8:
-        q->inject = q->verb == CS_VERB_CREATE ? 403 : 500;
+    case SIM_F_CUT_BODY:
+        q->cut_body = true;
         break;
     default:
-        q->inject = 503;
+        q->inject = status;
+        q->inject_after = f == SIM_F_REFUSED_DONE;
         break;
     }
+}
+
+static void kill_dying(struct sim *s, uint64_t number)
+{
+    if (s->replicas[number].dying)
+        sim_crash(&s->replicas[number]);
+}
+
+/* The controller dies at this request: before it is sent, when it is done, or with the answer in its hands. */
+static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
+{
+    uint64_t dice = sim_below(s, 1000);
+    int64_t late = sim_between(s, 500, 9000);
+
+    if (dice < 2 && sim_fault(s, key, SIM_F_KILLED_BEFORE, what)) {
+        q->effect_due = false;
+        q->r->dying = true;
+        sim_later_offline(s, 0, kill_dying, q->r->number);
+    } else if (dice >= 2 && dice < 6 && sim_fault(s, key, SIM_F_KILLED_DONE, what)) {
+        q->kill_done = true;
+    } else if (dice >= 6 && dice < 8 && sim_fault(s, key, SIM_F_KILLED_ANSWERED, what)) {
+        q->kill_answered = true;
+    } else if (dice >= 8 && dice < 38 && s->sc->minds_claims && is_create_of_pod(q) &&
+               sim_fault(s, key, SIM_F_KILLED, what)) {
+        *in = late; /* with a create on its way (D12) */
+        q->r->dying = true;
+        sim_later_offline(s, 1, kill_dying, q->r->number);
+    }
+}
+
+/* It stands still between asking whether it may write and sending: the write goes out when it wakes up (D12). */
+static void choose_pause(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
+{
+    bool strikes = sim_chance(s, 8);
+    int64_t ms = sim_between(s, 2000, 40000);
+
+    if (!strikes || !s->sc->standby || !is_write(q) || q->r->dying || !sim_fault(s, key, SIM_F_PAUSED_SENDING, what))
+        return;
+    sim_pause(q->r, ms);
+    *in += ms;
+}
+
+/* While it lasts, it strikes every request. */
+static void suffer(struct sim *s, struct sim_req *q)
+{
+    const struct sim_trouble *t = &s->trouble;
+
+    if (s->now_ms < t->denied_until_ms && q->gvr == t->denied_of && cs_streq(cs_verb_name(q->verb), t->denied_verb)) {
+        q->inject = 403;
+        q->inject_after = false;
+        sim_count(s, SIM_F_DENIED);
+    }
+    if (s->now_ms < t->no_lease_until_ms && is_lease(q)) {
+        q->lost = true;
+        q->effect_due = sim_chance(s, 300);
+    }
+    if (s->now_ms < t->down_until_ms) {
+        q->effect_due = false;
+        q->lost = true;
+        sim_count(s, SIM_F_DOWN);
+    }
+    if (q->r->dying)
+        q->effect_due = false;
+}
+
+static struct sim_req *req_new(struct sim_replica *r, const struct cs_call *call, cs_reply_fn done, void *ctx)
+{
+    struct sim *s = r->s;
+    struct sim_req *q = cs_new(struct sim_req);
+
+    *q = (struct sim_req){.next = s->reqs,
+        .r = r,
+        .id = ++s->ids,
+        .verb = call->verb,
+        .gvr = call->gvr,
+        .name = dup_or_null(call->name),
+        .subresource = dup_or_null(call->subresource),
+        .query = dup_or_null(call->query),
+        .body = call->body.p ? cs_xmemdupz(call->body.p, call->body.len) : NULL,
+        .done = done,
+        .ctx = ctx,
+        .sent_ms = s->now_ms,
+        .effect_due = true,
+        .answer_due = true};
+    s->reqs = q;
+    return q;
+}
+
+/* A create is known by what it creates. */
+static uint64_t deal_request(struct sim *s, const struct sim_req *q, const char *what)
+{
+    cs_autofree char *stream = cs_xasprintf("%u %u %s %llx", q->r->number, q->r->life, what,
+        (unsigned long long)(q->verb == CS_VERB_CREATE && q->body ? cs_fnv64_1a(CS_FNV64_INIT, q->body, strlen(q->body))
+                                                                  : 0));
+
+    return sim_deal(s, stream);
+}
+
+/* The lease is renewed or looked at; a reflector asks for the server's version (D5c). */
+static void check_quiet(struct sim *s, const struct sim_req *q, const char *what)
+{
+    bool probe = q->verb == CS_VERB_LIST && q->query && strcmp(q->query, "limit=1") == 0;
+
+    if (s->quiet && !is_lease(q) && !probe)
+        sim_fail(s, "%s after all was done", what);
+}
+
+void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr)
+{
+    enum cs_kind k;
+
+    if (sim_kind_of(gvr, &k))
+        r->listed_ms[k] = r->s->now_ms;
 }
 
 static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn done, void *ctx)
 {
-    struct sim *s = self;
-    struct sim_req *q = cs_new(struct sim_req);
+    struct sim_replica *r = self;
+    struct sim *s = r->s;
+    struct sim_req *q = req_new(r, call, done, ctx);
+    cs_autofree char *what = cs_xasprintf("%s %s %s%s%s", cs_verb_name(q->verb), q->gvr->resource,
+        q->name ? q->name : "", q->subresource ? "/" : "", q->subresource ? q->subresource : "");
+    struct cs_rand before = s->rand;
+    uint64_t key = deal_request(s, q, what);
     int64_t in = sim_between(s, 1, 12);
     int64_t out = sim_between(s, 1, 12);
     struct cs_error err = CS_ERROR_INIT;
-    bool event = strcmp(call->gvr->resource, "events") == 0;
-    bool create_of_pod = call->verb == CS_VERB_CREATE && call->gvr == cs_kind_gvr(CS_K_POD);
 
-    q->id = ++s->ids;
-    q->verb = call->verb;
-    q->gvr = call->gvr;
-    q->name = dup_or_null(call->name);
-    q->subresource = dup_or_null(call->subresource);
-    q->query = dup_or_null(call->query);
-    q->body = call->body.p ? cs_xmemdupz(call->body.p, call->body.len) : NULL;
-    q->done = done;
-    q->ctx = ctx;
-    q->sent_ms = s->now_ms;
-    q->effect_due = q->answer_due = true;
-    q->next = s->reqs;
-    s->reqs = q;
     s->n_requests++;
-    if (is_write(q) && !event)
-        s->n_writes++;
-    if (event)
-        s->n_event_writes++;
+    check_quiet(s, q, what);
     if (!cs_call_check(call, &err))
         sim_fail(s, "a call that must not be sent: %s", err.message);
-    if (s->faults_on && sim_chance(s, 80))
-        choose_fault(s, q, &in, &out);
-    if (s->faults_on && s->sc->minds_claims && create_of_pod && sim_chance(s, 30)) {
-        in = sim_between(s, 500, 9000); /* the leader dies with a create on its way (D12) */
-        sim_later(s, 1, crash, 0);
+    if (is_write(q) && !is_lease(q) && !r->dying)
+        sim_lease_check_write(s, r, strcmp(call->gvr->resource, "events") != 0);
+    if (q->verb == CS_VERB_LIST && !(q->query && strstr(q->query, "continue=")))
+        sim_listed(r, q->gvr);
+    if (s->faults_on && !r->dying) {
+        if (sim_chance(s, 80))
+            choose_fault(s, q, key, what, &in, &out);
+        choose_death(s, q, key, what, &in);
+        choose_pause(s, q, key, what, &in);
     }
-    sim_say(s, "request %llu: %s %s %s%s%s%s", (unsigned long long)q->id, cs_verb_name(q->verb), q->gvr->resource,
-        q->name ? q->name : "", q->subresource ? "/" : "", q->subresource ? q->subresource : "",
-        q->inject || q->lost || in >= CALL_TIMEOUT_MS ? " (fault)" : "");
+    suffer(s, q);
+    sim_say(s, "request %llu: %s%s", (unsigned long long)q->id, what,
+        q->inject || q->lost || q->cut_body || !q->effect_due || in >= CALL_TIMEOUT_MS ? " (fault)" : "");
     if (q->effect_due)
-        sim_later(s, in, on_effect, q->id);
-    sim_later(s, in + out < CALL_TIMEOUT_MS ? in + out : CALL_TIMEOUT_MS, on_answer, q->id);
+        sim_later_offline(s, in, on_effect, q->id);
+    sim_later_offline(s, in + out < CALL_TIMEOUT_MS ? in + out : CALL_TIMEOUT_MS, on_answer, q->id);
+    s->rand = before;
     return q->id;
-}
-
-/* ---- watches ---- */
-
-static struct sim_stream *stream_of(struct sim *s, uint64_t id)
-{
-    struct sim_stream *w = s->streams;
-
-    while (w && w->id != id)
-        w = w->next;
-    return w;
-}
-
-static void stream_free(struct sim *s, struct sim_stream *w)
-{
-    for (struct sim_stream **p = &s->streams; *p; p = &(*p)->next)
-        if (*p == w) {
-            *p = w->next;
-            break;
-        }
-    cs_strbuf_done(&w->out);
-    free(w->query);
-    free(w);
-}
-
-static void stream_end(struct sim *s, struct sim_stream *w, enum cs_errkind kind, int status)
-{
-    struct cs_reply reply = {.status = status, .started_ms = w->sent_ms};
-    cs_reply_fn on_end = w->on_end;
-    void *ctx = w->ctx;
-
-    sim_say(s, "watch %llu ends: %s", (unsigned long long)w->id, cs_errkind_name(kind));
-    if (kind != CS_ERR_NONE)
-        (void)cs_error_set(&reply.err, kind, "a simulated end of a watch");
-    reply.err.code = status;
-    stream_free(s, w);
-    on_end(ctx, &reply);
-}
-
-static void add_line(struct sim_stream *w, const char *type, const char *object)
-{
-    cs_strbuf_addf(&w->out, "{\"type\":\"%s\",\"object\":%s}\n", type, object);
-}
-
-static void add_bookmark(struct sim *s, struct sim_stream *w, bool end_of_list)
-{
-    cs_autofree char *object =
-        cs_xasprintf("{\"kind\":\"%s\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}",
-            cs_kind_gvr(w->kind)->kind, (unsigned long long)s->rv,
-            end_of_list ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
-
-    add_line(w, "BOOKMARK", object);
-}
-
-static void add_events(struct sim *s, struct sim_stream *w)
-{
-    for (; w->pos < s->n_log; w->pos++) {
-        const struct sim_event *e = &s->log[w->pos];
-        bool before = w->selects ? e->had : e->was;
-        bool after = w->selects ? e->has : e->is;
-
-        if (e->kind != w->kind || (!before && !after))
-            continue;
-        add_line(w, !before ? "ADDED" : after ? "MODIFIED" : "DELETED", e->text);
-    }
-}
-
-static void pump(struct sim *s, uint64_t id)
-{
-    struct sim_stream *w = stream_of(s, id);
-    cs_autofree char *piece = NULL;
-    size_t n;
-
-    if (!w)
-        return;
-    w->pumping = false;
-    if (s->now_ms < w->frozen_until_ms) {
-        w->pumping = true;
-        sim_later(s, w->frozen_until_ms - s->now_ms < 1000 ? w->frozen_until_ms - s->now_ms : 1000, pump, id);
-        return;
-    }
-    add_events(s, w);
-    if (w->out.len == 0)
-        return;
-    n = sim_chance(s, 200) ? 1 + (size_t)sim_below(s, w->out.len) : w->out.len;
-    piece = cs_xmemdupz(w->out.data, n);
-    cs_strbuf_consume(&w->out, n);
-    w->heard_ms = s->now_ms;
-    if (w->out.len > 0) {
-        w->pumping = true;
-        sim_later(s, sim_between(s, 1, 50), pump, id);
-    }
-    if (!w->on_chunk(w->ctx, (struct cs_str){piece, n})) {
-        w = stream_of(s, id);
-        if (w)
-            stream_end(s, w, CS_ERR_DECODE, 200);
-    }
-}
-
-static void plan_pump(struct sim *s, struct sim_stream *w)
-{
-    int64_t most = s->sc->faults && s->faults_on ? 800 : 60;
-
-    if (!w->open || w->pumping)
-        return;
-    w->pumping = true;
-    sim_later(s, sim_between(s, 1, most), pump, w->id);
-}
-
-void sim_net_committed(struct sim *s)
-{
-    for (struct sim_stream *w = s->streams; w; w = w->next)
-        plan_pump(s, w);
-}
-
-static void beat(struct sim *s, uint64_t id)
-{
-    struct sim_stream *w = stream_of(s, id);
-
-    if (!w)
-        return;
-    if (w->silence_ms > 0 && s->now_ms - w->heard_ms >= w->silence_ms) {
-        stream_end(s, w, CS_ERR_TIMEOUT, 200);
-        return;
-    }
-    if (s->now_ms >= w->frozen_until_ms && w->pos == s->n_log) {
-        add_bookmark(s, w, false);
-        plan_pump(s, w);
-    }
-    sim_later(s, BOOKMARK_MS, beat, id);
-}
-
-static void expire(struct sim *s, uint64_t id)
-{
-    struct sim_stream *w = stream_of(s, id);
-
-    if (w)
-        stream_end(s, w, CS_ERR_NONE, 200);
-}
-
-static int64_t query_number(const char *query, const char *key)
-{
-    cs_autofree char *mark = cs_xasprintf("%s=", key);
-    const char *at = strstr(query, mark);
-
-    return at && (at == query || at[-1] == '&') ? strtoll(at + strlen(mark), NULL, 10) : -1;
-}
-
-/* The list, then what comes after it; or what came after a version. False: the version is too old. */
-static bool begin(struct sim *s, struct sim_stream *w)
-{
-    int64_t from;
-
-    if (strstr(w->query, "sendInitialEvents=true")) {
-        for (const struct sim_obj *o = s->objs; o; o = o->next) {
-            cs_autofree char *text = NULL;
-
-            if (o->kind != w->kind || (w->selects && !sim_label(o->t, sim_select_key(w->kind))))
-                continue;
-            text = sim_print(o->t);
-            add_line(w, "ADDED", text);
-        }
-        add_bookmark(s, w, true);
-        w->pos = s->n_log;
-        return true;
-    }
-    from = query_number(w->query, "resourceVersion");
-    if (from < 0 || (uint64_t)from < s->compacted_rv)
-        return false;
-    while (w->pos < s->n_log && s->log[w->pos].rv <= (uint64_t)from)
-        w->pos++;
-    return true;
-}
-
-static void on_open(struct sim *s, uint64_t id)
-{
-    struct sim_stream *w = stream_of(s, id);
-    int64_t lives;
-
-    if (!w)
-        return;
-    if (s->faults_on && sim_chance(s, 150)) {
-        static const enum cs_errkind kinds[] = {CS_ERR_TRANSPORT, CS_ERR_SERVER, CS_ERR_THROTTLED, CS_ERR_GONE};
-        static const int statuses[] = {0, 503, 429, 410};
-        size_t i = (size_t)sim_below(s, CS_ARRAY_LEN(kinds));
-
-        s->n_faults++;
-        stream_end(s, w, kinds[i], statuses[i]);
-        return;
-    }
-    if (!begin(s, w)) {
-        if (sim_chance(s, 500)) {
-            stream_end(s, w, CS_ERR_GONE, 410);
-            return;
-        }
-        add_line(w, "ERROR",
-            "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Expired\",\"code\":410,\"message\":\"too old\"}");
-        w->pos = s->n_log;
-    }
-    w->open = true;
-    w->heard_ms = s->now_ms;
-    plan_pump(s, w);
-    sim_later(s, sim_between(s, 1000, BOOKMARK_MS), beat, id);
-    lives = query_number(w->query, "timeoutSeconds");
-    if (lives > 0)
-        sim_later(s, lives * 1000, expire, id);
-}
-
-static uint64_t net_stream(void *self, const struct cs_call *call, cs_chunk_fn on_chunk, cs_reply_fn on_end, void *ctx)
-{
-    struct sim *s = self;
-    struct sim_stream *w = cs_new(struct sim_stream);
-    enum cs_kind k = CS_K_COUNT;
-
-    w->id = ++s->ids;
-    if (!sim_kind_of(call->gvr, &k))
-        sim_fail(s, "a watch of %s", call->gvr->resource);
-    w->kind = k;
-    w->query = cs_xstrdup(call->query ? call->query : "");
-    w->selects = strstr(w->query, "labelSelector=") != NULL;
-    w->silence_ms = call->silence_ms;
-    w->sent_ms = s->now_ms;
-    w->on_chunk = on_chunk;
-    w->on_end = on_end;
-    w->ctx = ctx;
-    cs_strbuf_init(&w->out, CS_STRBUF_DEFAULT_MAX);
-    w->next = s->streams;
-    s->streams = w;
-    s->n_requests++;
-    sim_say(s, "watch %llu: %s %s", (unsigned long long)w->id, call->gvr->resource, w->query);
-    sim_later(s, sim_between(s, 1, 30), on_open, w->id);
-    return w->id;
 }
 
 static void net_cancel(void *self, uint64_t id)
 {
-    struct sim *s = self;
+    struct sim_replica *r = self;
+    struct sim *s = r->s;
     struct sim_req *q = req_of(s, id);
-    struct sim_stream *w = stream_of(s, id);
 
-    if (w)
-        stream_free(s, w);
+    sim_watch_cancel(s, id);
     if (!q)
         return;
     q->done = NULL; /* the effect may still come */
@@ -470,46 +377,27 @@ static void net_cancel(void *self, uint64_t id)
     req_maybe_free(s, q);
 }
 
-const struct cs_client_ops sim_client_ops = {net_call, net_stream, net_cancel};
+const struct cs_client_ops sim_client_ops = {net_call, sim_watch_open, net_cancel};
 
-static struct sim_stream *any_stream(struct sim *s)
+/* ---- connections ---- */
+
+void sim_net_drop(struct sim *s, bool arrives)
 {
-    uint64_t n = 0;
-    struct sim_stream *w = s->streams;
+    struct sim_req *next;
 
-    for (struct sim_stream *x = s->streams; x; x = x->next)
-        n++;
-    for (uint64_t i = n > 0 ? sim_below(s, n) : 0; w && i > 0; i--)
-        w = w->next;
-    return w && w->open ? w : NULL;
-}
-
-void sim_net_cut(struct sim *s, bool compact)
-{
-    struct sim_stream *w = any_stream(s);
-
-    if (compact)
-        s->compacted_rv = s->rv;
-    s->n_faults++;
-    if (w)
-        stream_end(s, w, sim_chance(s, 700) ? CS_ERR_TRANSPORT : CS_ERR_NONE, 200);
-}
-
-void sim_net_freeze(struct sim *s)
-{
-    struct sim_stream *w = any_stream(s);
-
-    s->n_faults++;
-    if (!w)
-        return;
-    w->frozen_until_ms = s->now_ms + (sim_chance(s, 800) ? sim_between(s, 500, 20000) : sim_between(s, 20000, 200000));
-    sim_say(s, "watch %llu is frozen until %lld", (unsigned long long)w->id, (long long)w->frozen_until_ms);
+    for (struct sim_req *q = s->reqs; q; q = next) {
+        next = q->next;
+        q->lost = true;
+        if (!arrives || sim_chance(s, 500))
+            q->effect_due = false;
+        req_maybe_free(s, q);
+    }
+    sim_watch_drop(s);
 }
 
 void sim_net_done(struct sim *s)
 {
-    while (s->streams)
-        stream_free(s, s->streams);
+    sim_watch_done(s);
     while (s->reqs) {
         s->reqs->effect_due = s->reqs->answer_due = false;
         req_maybe_free(s, s->reqs);

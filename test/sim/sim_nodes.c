@@ -49,7 +49,7 @@ static void set_ready(struct sim *s, uint64_t i, bool ready)
 
 static bool is_dead(const struct sim *s, uint64_t i)
 {
-    return s->trouble.node_dead_until_ms[i] > s->now_ms;
+    return s->hindrance.node_dead_until_ms[i] > s->now_ms;
 }
 
 /* A Pod on the node that is still shown as Ready, or with evict one that is not to go yet; NULL: none (any more). */
@@ -117,11 +117,11 @@ static void revive(struct sim *s, uint64_t i)
 {
     char name[16];
 
-    if (s->trouble.node_dead_until_ms[i] == 0)
+    if (s->hindrance.node_dead_until_ms[i] == 0)
         return;
     name_of(i, name);
     sim_say(s, "%s is back", name);
-    s->trouble.node_dead_until_ms[i] = 0;
+    s->hindrance.node_dead_until_ms[i] = 0;
     if (!sim_find(s, CS_K_NODE, name))
         sim_node_create(s, i);
     set_ready(s, i, true);
@@ -138,11 +138,28 @@ void sim_node_dies(struct sim *s)
     if (is_dead(s, i))
         return;
     sim_say(s, "node-%d dies", (int)i);
-    s->trouble.node_dead_until_ms[i] = INT64_MAX;
+    s->hindrance.node_dead_until_ms[i] = INT64_MAX;
     sim_later(s, sim_between(s, 100, 10000), notice, i);
     if (sim_chance(s, 250))
         sim_later(s, back / 2, delete_node, i);
     sim_later(s, back, revive, i);
+}
+
+/* Kubelets and the node controller tell a restored server how things are. */
+void sim_nodes_restored(struct sim *s)
+{
+    for (uint64_t i = 0; i < NODES; i++) {
+        char name[16];
+
+        name_of(i, name);
+        if (is_dead(s, i)) {
+            sim_later(s, sim_between(s, 100, 10000), notice, i);
+            continue;
+        }
+        if (!sim_find(s, CS_K_NODE, name))
+            sim_node_create(s, i);
+        set_ready(s, i, true);
+    }
 }
 
 void sim_nodes_settle(struct sim *s)

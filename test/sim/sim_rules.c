@@ -248,23 +248,18 @@ bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod)
 /* ---- D3, D4 ---- */
 
 /*
- * D12: the deletion was given up, nothing wanted it any more, and then it landed all the same. What was handed over before it was
- * sent is the set's again: no data are lost, and the next Pod of that id takes the claim over.
+ * Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. One that was handed back while
+ * the request was on its way may have been handed over when that was sent, as may one whose hand-over a restored server undid.
  */
-static bool lands_after_regret(const struct sim *s, const struct sim_obj *claim)
-{
-    return sim_is_late(s) && claim->back_ms > sent_ms(s);
-}
-
-/* Claims that stay the set's when their Pod is deleted for good are lost to nobody, but they leak. */
 void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0)
+    if (!set || sim_pod_finished(pod->t) || pod->kept_ms != 0 || pod->meddled_ms != 0 || sim_was_restored(s))
         return;
     for (const struct sim_obj *c = s->objs; c; c = c->next)
-        if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 && !lands_after_regret(s, c) &&
+        if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 &&
+            (c->back_ms == 0 || c->back_ms < sent_ms(s)) &&
             clean_claim(set, c, sim_label(pod->t, CS_LABEL_INSTANCE_ID)))
             sim_fail(s, "D3: Pod %s is deleted before its claim %s was handed over", pod->name, c->name);
 }
@@ -348,6 +343,16 @@ void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj 
 
 /* ---- nothing of anybody else ---- */
 
+void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
+{
+    struct sim_obj *x = sim_by_serial(s, o->serial);
+
+    if (x && sim_was_ours(s, o->t) && !sim_was_ours(s, after))
+        x->left_ms = s->now_ms;
+    if (x && !sim_was_ours(s, o->t) && sim_was_ours(s, after))
+        x->back_ms = s->now_ms;
+}
+
 static bool pod_of_ours(struct sim *s, const char *uid)
 {
     const struct sim_obj *o = uid ? sim_by_uid(s, uid) : NULL;
@@ -363,7 +368,8 @@ void sim_rules_touched(struct sim *s, const struct sim_obj *o)
 
     if (o->kind != CS_K_POD && o->kind != CS_K_CLAIM)
         return;
-    if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && pod_of_ours(s, uid)))
+    if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && (o->handed || pod_of_ours(s, uid))) &&
+        (o->left_ms == 0 || o->left_ms < sent_ms(s)))
         sim_fail(s, "%s %s is written, but it is not the set's", cs_kind_gvr(o->kind)->kind, o->name);
     else if (o->kind == CS_K_POD && !(set && cs_streq(uid, set->uid)) && s->set_gone_ms < sim_window_begin(s))
         sim_fail(s, "Pod %s is written long after its set has gone", o->name);

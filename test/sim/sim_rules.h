@@ -41,6 +41,7 @@ void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtre
 void sim_rules_image(struct sim *s, const struct sim_obj *o);
 void sim_rules_note_gate(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_note_pod(struct sim *s, enum sim_actor who, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
 void sim_rules_touched(struct sim *s, const struct sim_obj *o);
 
 /* sim_check.c */
@@ -52,11 +53,17 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o);
 void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *o);
 void sim_check_state(struct sim *s);
+void sim_check_restored(struct sim *s); /* what the set asks for counts from now on */
 
 /* sim_promises.c; the first before the deletion, the others as sim_check_commit */
 bool sim_wish_is_known(const struct sim *s); /* without faults */
 void sim_promise_delete(struct sim *s, const struct sim_obj *pod);
 void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image);
 void sim_promise_strike(struct sim *s, const struct sim_obj *set, const struct cs_jtree *after);
+
+/* sim_status.c */
+int64_t sim_old_pods(struct sim *s, const struct sim_obj *set);
+bool sim_status_true(struct sim *s, const struct sim_obj *set, bool reached, char *ret_why, size_t size);
+bool sim_converged(struct sim *s, char *ret_why, size_t size); /* sim_converged.c */
 
 #endif

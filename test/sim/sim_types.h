@@ -9,6 +9,9 @@
 #include "common/base/rand.h"
 #include "common/json/json_tree.h"
 #include "controller/cloneset/controller.h"
+#include "test/sim/sim_net.h"
+#include "test/sim/sim_replica.h"
+#include "test/sim/sim_trouble.h"
 
 struct sim_obj {
     struct sim_obj *next;
@@ -21,8 +24,9 @@ struct sim_obj {
     bool late; /* Pod: its creation landed when it was given up already */
     int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
+    bool handed; /* claim: the controller gave it to its Pod, which may be gone by now */
+    int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     bool doomed; /* claim: the controller has deleted it, by the rules */
-    int64_t back_ms; /* claim: when it last came back from a Pod to the set, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
     int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
@@ -50,41 +54,8 @@ struct sim_task {
     struct sim *s;
     sim_task_fn fn;
     uint64_t arg;
-};
-
-struct sim_answer {
-    int status;
-    char *body; /* owned */
-    int64_t retry_after_ms;
-};
-
-struct sim_req { /* a request: its effect and its answer come at times of their own */
-    struct sim_req *next;
-    uint64_t id;
-    enum cs_verb verb;
-    const struct cs_gvr *gvr;
-    char *name, *subresource, *body, *query;
-    cs_reply_fn done; /* NULL: cancelled */
-    void *ctx;
-    int64_t sent_ms;
-    int inject; /* status to answer with instead of doing it; 0 none */
-    bool inject_after; /* … but do it all the same */
-    bool effect_due, answer_due, lost;
-    struct sim_answer answer;
-};
-
-struct sim_stream { /* a watch */
-    struct sim_stream *next;
-    uint64_t id;
-    enum cs_kind kind;
-    char *query;
-    bool open, pumping, selects;
-    size_t pos; /* next event of the log */
-    struct cs_strbuf out; /* lines that were not sent yet */
-    int64_t sent_ms, heard_ms, silence_ms, frozen_until_ms;
-    cs_chunk_fn on_chunk;
-    cs_reply_fn on_end;
-    void *ctx;
+    bool offline; /* goes on while the server is away */
+    struct cs_rand rand; /* its own, so that it does what it does whatever else happens meanwhile */
 };
 
 struct sim_limit { /* what the user asked for, from when on */
@@ -104,20 +75,20 @@ struct sim_sample {
     uint64_t taken, fresh; /* what the controller had done by then: see struct sim */
 };
 
-/* What the user, the nodes and the server make difficult for a while; times until when. */
-struct sim_trouble {
-    int64_t full_until_ms; /* the scheduler finds no room */
-    int64_t deny_until_ms; /* a webhook of somebody else denies writes of Pods */
-    int64_t quota_until_ms;
-    int64_t quota_pods, quota_claims; /* so many, until then */
-    int64_t node_dead_until_ms[3]; /* its kubelet is silent; INT64_MAX: until somebody acts */
+struct sim_options { /* a run is a function of these */
+    uint64_t seed;
+    const struct sim_scenario *sc;
+    const struct sim_only *only; /* events that may take place; NULL: all */
+    bool trap; /* fails when a kill before an answer was followed by a frozen watch: to try sim_shrink */
+    bool verbose;
 };
 
 struct sim {
-    uint64_t seed;
+    struct sim_options o;
+    uint64_t seed; /* these three as in o */
     const struct sim_scenario *sc;
     bool verbose;
-    struct cs_rand rand, controller_rand;
+    struct cs_rand rand; /* of the task that runs, or of the event that is dealt */
     struct cs_clock clock;
     int64_t now_ms;
     struct cs_loop world;
@@ -128,21 +99,20 @@ struct sim {
     uint64_t rv, compacted_rv, serials, ids;
     struct sim_event *log;
     size_t n_log, cap_log;
+    struct cs_jtree *lease; /* NULL: there is none */
+    uint64_t lease_rv;
+    struct sim_backup *backup; /* what it may be restored to; NULL: none yet */
 
     /* network */
     struct sim_req *reqs;
     struct sim_stream *streams;
     const struct sim_req *current; /* whose effect is being made */
     bool faults_on;
-    uint64_t n_requests, n_faults, n_writes, n_event_writes;
+    bool quiet; /* all is done: nothing is to be sent any more but renewals and probes */
+    uint64_t n_requests;
+    struct sim_trouble trouble;
 
-    /* controller */
-    bool up;
-    struct cs_controller *c;
-    struct cs_loop loop;
-    struct cs_metrics *metrics;
-    struct cs_client client;
-    struct cs_log clog;
+    struct sim_replica replicas[SIM_REPLICAS_MAX];
 
     /* actors */
     uint64_t containers; /* ids of containers so far */
@@ -154,7 +124,7 @@ struct sim {
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
     int64_t judge_from_ms; /* when nothing can change any more though the set is not there */
     bool settled; /* the user has made the last edits, and nothing new goes wrong */
-    struct sim_trouble trouble;
+    struct sim_hindrance hindrance;
     struct cs_jtree *templates[6]; /* earlier ones, to roll back to; owned */
     uint64_t n_templates;
     uint64_t foreigners; /* number of the next object of somebody else */
@@ -168,12 +138,13 @@ struct sim {
     uint64_t fresh; /* ids that it chose anew */
     int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
     int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
-    uint64_t n_set_reads, n_asked; /* n_asked: requests that were no watch and no list */
+    uint64_t n_set_reads;
     char *uids[16]; /* of the sets of this name, one after the other; owned */
     size_t n_uids;
     int64_t set_gone_ms; /* when the last of them went or began to; 0: it is there */
     char failure[512];
     char *history[600];
+    const char *failure_format; /* which check it was */
     uint64_t n_history, digest; /* digest: of all that was said */
 };
 

@@ -6,6 +6,8 @@
 #include "common/base/alloc.h"
 #include "test/sim/sim.h"
 
+#define STUCK_MS 900000 /* by then nothing moves any more */
+
 static char *new_image(struct sim *s, bool may_be_bad)
 {
     static const char *const sick[] = {"dull", "loop", "bad"};
@@ -196,8 +198,6 @@ static void keep_pod(struct sim *s)
 }
 
 /* What a user does about claims. True: it was an edit of the set. */
-#define STUCK_MS 900000 /* by then nothing moves any more */
-
 static bool mind_claims(struct sim *s, struct cs_jtree *set)
 {
     switch (sim_below(s, 6)) {
@@ -244,41 +244,47 @@ static void edit_node_selector(struct sim *s)
     (void)sim_commit(s, SIM_USER, set, t);
 }
 
-/* What goes wrong besides, by no fault of requests. True: this turn is used up. */
-static bool troubles(struct sim *s)
+static void fill_cluster(struct sim *s)
 {
-    const struct sim_scenario *sc = s->sc;
-
-    if (sc->nodes_die && sim_chance(s, 200)) {
-        sim_node_dies(s);
-    } else if (sc->refuses && sim_chance(s, 200)) {
-        sim_refuse(s);
-    } else if (sc->unscheduled && sim_chance(s, 150)) {
-        s->trouble.full_until_ms = s->now_ms + sim_between(s, 1000, 60000);
-        sim_say(s, "the cluster is full until %lld", (long long)s->trouble.full_until_ms);
-    } else if (sc->unscheduled && sc->recreates && sim_chance(s, 100)) {
-        edit_node_selector(s);
-    } else if (sc->remakes && sim_chance(s, 150)) {
-        sim_remake(s);
-    } else if (sc->meddles && sim_chance(s, 350)) {
-        sim_meddle(s);
-    } else {
-        return false;
-    }
-    return true;
+    s->hindrance.full_until_ms = s->now_ms + sim_between(s, 1000, 60000);
+    sim_say(s, "the cluster is full until %lld", (long long)s->hindrance.full_until_ms);
 }
 
-void sim_user_act(struct sim *s)
+/* An edit of the set, by the scenario. False: it was none; the user laid hands on a Pod. */
+static bool edit_or_touch(struct sim *s, struct cs_jtree *set)
+{
+    const struct sim_scenario *sc = s->sc;
+    const struct {
+        uint64_t below;
+        bool may;
+        void (*edit)(struct sim *s, struct cs_jtree *set);
+        void (*touch)(struct sim *s);
+    } all[] = {{30, true, edit_image, NULL}, {40, true, edit_label, NULL}, {50, true, edit_pace, NULL},
+        {58, sc->recreates, edit_env, NULL}, {64, sc->recreates, edit_type, NULL}, {80, sc->scales, edit_scale, NULL},
+        {84, sc->scales, NULL, mark_pod}, {100, sc->deletes, NULL, hurt_pod}};
+    uint64_t dice = sim_below(s, 100);
+    size_t i = 0;
+
+    while (i < CS_ARRAY_LEN(all) && !(all[i].may && dice < all[i].below))
+        i++;
+    if (i == CS_ARRAY_LEN(all))
+        return true;
+    if (all[i].edit)
+        all[i].edit(s, set);
+    else
+        all[i].touch(s);
+    return all[i].edit != NULL;
+}
+
+static void act_on_set(struct sim *s)
 {
     const struct sim_scenario *sc = s->sc;
     struct sim_obj *set = sim_the_set(s);
-    cs_autojtree *t = NULL;
-    uint64_t dice;
+    cs_autojtree *t = set ? cs_jtree_dup(set->t) : NULL;
+    bool edited = true;
 
-    if (troubles(s) || !set)
+    if (!set)
         return;
-    t = cs_jtree_dup(set->t);
-    dice = sim_below(s, 100);
     if (sc->edits && sim_chance(s, 500)) {
         sim_edits_remember(s, t);
         sim_edits_any(s, t);
@@ -287,35 +293,43 @@ void sim_user_act(struct sim *s)
     }
     if (sc->resizes && sim_chance(s, 400))
         sim_resize_edit(s, t); /* and more besides */
-    if (sc->hooks && sim_chance(s, 150)) {
+    if (sc->hooks && sim_chance(s, 150))
         sim_hooks_edit(s, t);
-    } else if (sc->minds_claims && sim_chance(s, 350)) {
-        if (!mind_claims(s, t))
-            return;
-    } else if (dice < 30)
-        edit_image(s, t);
-    else if (dice < 40)
-        edit_label(s, t);
-    else if (dice < 50)
-        edit_pace(s, t);
-    else if (dice < 58 && sc->recreates)
-        edit_env(s, t);
-    else if (dice < 64 && sc->recreates)
-        edit_type(s, t);
-    else if (dice < 80 && sc->scales)
-        edit_scale(s, t);
-    else if (dice < 84 && sc->scales) {
-        mark_pod(s);
+    else if (sc->minds_claims && sim_chance(s, 350))
+        edited = mind_claims(s, t);
+    else
+        edited = edit_or_touch(s, t);
+    if (!edited)
         return;
-    } else if (sc->deletes) {
-        hurt_pod(s);
-        return;
-    }
     if (!s->regret && sim_chance(s, 250)) { /* a mistake, taken back while it is being carried out */
         s->regret = cs_jtree_dup(cs_jtree_get(set->t, "spec"));
         sim_later(s, sim_between(s, 5, 400), take_back, 0);
     }
     (void)sim_commit(s, SIM_USER, set, cs_take(t));
+}
+
+void sim_user_act(struct sim *s, uint64_t key)
+{
+    const struct sim_scenario *sc = s->sc;
+    const struct {
+        bool may;
+        unsigned per_mille;
+        enum sim_fault f;
+        void (*act)(struct sim *s);
+    } troubles[] = {
+        {sc->nodes_die, 200, SIM_F_NODE, sim_node_dies},
+        {sc->refuses, 200, SIM_F_QUOTA, sim_refuse},
+        {sc->unscheduled, 150, SIM_F_FULL, fill_cluster},
+        {sc->unscheduled && sc->recreates, 100, SIM_F_FULL, edit_node_selector},
+        {sc->remakes, 150, SIM_F_REMADE, sim_remake},
+        {sc->meddles, 350, SIM_F_MEDDLED, sim_meddle},
+    };
+    size_t i = 0;
+
+    while (i < CS_ARRAY_LEN(troubles) && !(troubles[i].may && sim_chance(s, troubles[i].per_mille)))
+        i++;
+    if (i < CS_ARRAY_LEN(troubles) ? sim_fault(s, key, troubles[i].f, "") : sim_event(s, key, "the user acts"))
+        (i < CS_ARRAY_LEN(troubles) ? troubles[i].act : act_on_set)(s);
 }
 
 static const char first_set[] =
@@ -434,7 +448,7 @@ static void last_edit(struct sim *s, uint64_t arg)
 
 void sim_user_settle(struct sim *s)
 {
-    s->trouble.full_until_ms = s->trouble.deny_until_ms = s->trouble.quota_until_ms = s->now_ms;
+    s->hindrance.full_until_ms = s->hindrance.deny_until_ms = s->hindrance.quota_until_ms = s->now_ms;
     if (s->sc->nodes_die)
         sim_nodes_settle(s);
     if (s->sc->meddles)

@@ -138,6 +138,11 @@ static void on_list_end(void *ctx, uint64_t rv, int64_t sent_ms)
     note(w, "end=%llu", (unsigned long long)rv);
 }
 
+static uint64_t known_rv(void *ctx)
+{
+    return ((struct rw *)ctx)->known_rv;
+}
+
 /* ---- setting up ---- */
 
 static int64_t fake_now(void *ctx)
@@ -148,7 +153,7 @@ static int64_t fake_now(void *ctx)
 struct cs_reflector_options rw_options_of(struct rw *w)
 {
     static const struct cs_reflector_handler handler = {
-        .on_object = on_object, .on_list_begin = on_list_begin, .on_list_end = on_list_end};
+        .on_object = on_object, .on_list_begin = on_list_begin, .on_list_end = on_list_end, .known_rv = known_rv};
 
     return (struct cs_reflector_options){
         .client = &w->client,

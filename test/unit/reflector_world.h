@@ -33,6 +33,7 @@ struct rw {
     cs_reply_fn done;
     void *ctx;
     int64_t end_sent_ms;
+    uint64_t known_rv; /* from elsewhere */
     bool probes_by_hand, probing;
     unsigned probes; /* that were answered in silence */
     const char *relist_at; /* the handler calls relist() at this word, once */

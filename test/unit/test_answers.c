@@ -40,6 +40,35 @@ static void d5e_a_create_in_doubt_is_sent_again_under_its_name(void **state)
     bed_done(&b);
 }
 
+/* What a 201 without its end has created is not known: taken for a success, another Pod would be made in its place. */
+static void d5e_a_success_that_cannot_be_read_is_in_doubt(void **state)
+{
+    struct bed b;
+    struct rt_request *q;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    cs_autofree char *body = cs_xstrdup(q->body);
+    cs_autofree char *pod = created(&b, q, "p1");
+    cs_autofree char *half = cs_xmemdupz(pod, strlen(pod) / 2);
+    rt_answer(q, 201, half);
+    assert_int_equal(run_of(&b)->creates, 1);
+    step(&b, 1000);
+    q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+    assert_string_equal(q->body, body);
+    rt_answer(q, 409, TAKEN);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, half); /* what has the name is not known, either */
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_POD), 200, pod);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
 /* A refusal of the second sending says nothing about the first: another name in its place could make one Pod too many. */
 static void d5e_a_name_in_doubt_is_kept_when_it_is_refused(void **state)
 {
@@ -81,6 +110,24 @@ static void d12_what_is_sent_again_asks_first(void **state)
     b.may_write = true;
     step(&b, 1000);
     (void)expect(&b, CS_VERB_CREATE, CS_K_POD);
+    bed_done(&b);
+}
+
+/* The fence had passed and the lease was won again: what was decided before is decided anew, after a consistent list. */
+static void d12_what_an_earlier_term_decided_is_not_sent_again(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b, 1);
+    answer_revision(&b);
+    answer_status(&b, 1);
+    rt_answer(expect(&b, CS_VERB_CREATE, CS_K_POD), 0, "");
+    cs_controller_lead(&b.c, false);
+    cs_controller_lead(&b.c, true);
+    step(&b, 1000);
+    assert_null(open_request(&b, CS_VERB_CREATE, CS_K_POD));
+    assert_int_equal(run_of(&b)->creates, 0);
     bed_done(&b);
 }
 
@@ -170,6 +217,24 @@ static void d2_an_unreadable_set_is_not_fresh(void **state)
     step(&b, 5);
     struct rt_request *q = expect(&b, CS_VERB_DELETE, CS_K_POD);
     assert_non_null(strstr(q->body, "\"preconditions\":{\"uid\":\"p1\""));
+    bed_done(&b);
+}
+
+static void d2_an_answer_that_waited_is_not_fresh(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    step(&b, 8000); /* as if the process had stood still with the answer before it */
+    cs_autofree char *text = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(&b, 50);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    cs_autofree char *again = set_text(&b, "u1", 0);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, again);
+    step(&b, 5);
+    (void)expect(&b, CS_VERB_DELETE, CS_K_POD);
     bed_done(&b);
 }
 
@@ -386,16 +451,37 @@ static void d5c_a_restored_server_stops_decisions_until_all_is_read(void **state
     bed_done(&b);
 }
 
+/* The set asks for one Pod less than before; what was asked for before the restoration must not be done. */
+static void d5c_a_read_that_is_older_than_what_was_known_stops_decisions(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    one_pod_too_many(&b);
+    b.rv = 0;
+    cs_autofree char *text = set_text(&b, "u1", 1);
+    rt_answer(expect(&b, CS_VERB_GET, CS_K_SET), 200, text);
+    assert_false(b.c.active);
+    assert_null(cs_store_find(&b.c.store, CS_K_SET, "ns", "web"));
+    assert_int_equal(b.c.store.high_rv[CS_K_POD], 0);
+    step(&b, 500);
+    assert_null(open_request(&b, CS_VERB_DELETE, CS_K_POD));
+    bed_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(d5e_a_create_in_doubt_is_sent_again_under_its_name),
+        cmocka_unit_test(d5e_a_success_that_cannot_be_read_is_in_doubt),
         cmocka_unit_test(d5e_a_name_in_doubt_is_kept_when_it_is_refused),
         cmocka_unit_test(d12_what_is_sent_again_asks_first),
+        cmocka_unit_test(d12_what_an_earlier_term_decided_is_not_sent_again),
         cmocka_unit_test(d12_a_status_that_could_not_be_written_is_written_later),
         cmocka_unit_test(a_late_answer_does_not_bring_a_deleted_set_back),
         cmocka_unit_test(a_404_about_a_deleted_set_leaves_its_successor_alone),
         cmocka_unit_test(d2_an_unreadable_set_is_not_fresh),
+        cmocka_unit_test(d2_an_answer_that_waited_is_not_fresh),
         cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
         cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
         cmocka_unit_test(d13_refused_creations_are_spaced_out),
@@ -403,6 +489,7 @@ int main(void)
         cmocka_unit_test(d13_a_resize_that_comes_to_nothing_is_spaced_out),
         cmocka_unit_test(a_set_that_goes_at_rest_is_forgotten),
         cmocka_unit_test(d5c_a_restored_server_stops_decisions_until_all_is_read),
+        cmocka_unit_test(d5c_a_read_that_is_older_than_what_was_known_stops_decisions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

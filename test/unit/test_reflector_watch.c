@@ -230,6 +230,24 @@ static void test_a_restored_server_is_noticed_when_a_watch_resumes(void **state)
     assert_int_equal(cs_reflector_rv(w->r), 6);
 }
 
+/* The server was restored to where the watch was cut; our own write of after that, whose answer we had, is undone. */
+static void test_a_restored_server_is_noticed_by_an_answer_that_it_gave(void **state)
+{
+    struct rw *w = rw_settled(state);
+
+    w->probes_by_hand = true;
+    w->known_rv = 9;
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    assert_between(rw_until_request(w), 800, 1200);
+    w->known_rv = 20; /* meanwhile: no reason to doubt */
+    rw_probed(w, 9);
+    rw_expect(w, "probe watch=7");
+    rw_broken(w, CS_ERR_TRANSPORT, 200);
+    (void)rw_until_request(w);
+    rw_probed(w, 8);
+    assert_false(cs_reflector_synced(w->r));
+}
+
 static void test_what_is_probed_and_what_is_not(void **state)
 {
     struct rw *w = rw_settled(state);
@@ -532,6 +550,7 @@ int main(void)
         HISTORY(test_other_error_events_resume),
         HISTORY(test_silence_ends_a_watch_and_it_resumes),
         HISTORY(test_a_restored_server_is_noticed_when_a_watch_resumes),
+        HISTORY(test_a_restored_server_is_noticed_by_an_answer_that_it_gave),
         HISTORY(test_what_is_probed_and_what_is_not),
         HISTORY(test_lines_that_are_no_events),
         HISTORY(test_what_is_tolerated),

@@ -158,6 +158,29 @@ static void d5c_a_list_older_than_the_store_empties_it(void **state)
     cs_store_done(&b.s);
 }
 
+/* A request about the Pod is under way, perhaps for as long as the server is away; the Pod is none that was deleted. */
+static void d5c_what_a_restored_server_has_is_there(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    pod(&b, "web-a", "p1", 100, false);
+    cs_store_find(&b.s, CS_K_POD, "ns", "web-a")->busy = CS_BUSY_READ;
+    cs_store_list_sent(&b.s, CS_K_POD);
+    cs_store_list_begin(&b.s, CS_K_POD);
+    pod(&b, "web-a", "p1", 5, true);
+    cs_store_list_end(&b.s, CS_K_POD, 10);
+    assert_int_equal(b.restored, 1);
+    cs_store_list_sent(&b.s, CS_K_POD);
+    cs_store_list_begin(&b.s, CS_K_POD);
+    pod(&b, "web-a", "p1", 5, true);
+    cs_store_list_end(&b.s, CS_K_POD, 11);
+    assert_non_null(find(&b, "web-a"));
+    assert_non_null(find(&b, "web-a")->obj);
+    cs_store_done(&b.s);
+}
+
 /* Our own answers raise what is known while a list is on its way: no sign of a restored server. */
 static void d5c_a_slow_list_is_not_behind_what_was_known_when_it_was_sent(void **state)
 {
@@ -414,6 +437,8 @@ static void d6_what_an_answer_shows_without_its_id_is_not_held(void **state)
     assert_null(cs_store_find(&b.s, CS_K_CLAIM, "ns", "data-web-bbbbb"));
     pod(&b, "web-bbbbb", "p1", 8, false); /* somebody put it back */
     assert_non_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
+    apply(&b, CS_K_POD, false, stripped, "web-bbbbb", "p2", 9, "u1"); /* another has its name: it is gone, too */
+    assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     cs_store_done(&b.s);
 }
 
@@ -423,6 +448,7 @@ int main(void)
         cmocka_unit_test(d5_the_newer_version_wins),
         cmocka_unit_test(d5b_a_list_drops_only_what_is_not_newer),
         cmocka_unit_test(d5c_a_list_older_than_the_store_empties_it),
+        cmocka_unit_test(d5c_what_a_restored_server_has_is_there),
         cmocka_unit_test(d5c_a_slow_list_is_not_behind_what_was_known_when_it_was_sent),
         cmocka_unit_test(d5_an_entry_outlives_its_object_while_a_request_is_under_way),
         cmocka_unit_test(d6_what_comes_back_is_taken_though_a_request_is_under_way),
