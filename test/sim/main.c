@@ -258,8 +258,11 @@ static bool shrinks(uint64_t from)
         sim_play(s);
         if (s->failure[0] && s->trouble.n_events < 20) /* not worth it */
             s->failure[0] = '\0';
-        if (s->failure[0])
-            ok = show_shrunk(s, &n, true) == show_shrunk(s, &n, true) && n >= 2 && n * 2 < s->trouble.n_events;
+        if (s->failure[0]) {
+            const uint64_t once = show_shrunk(s, &n, true);
+
+            ok = show_shrunk(s, &n, true) == once && n >= 2 && n * 2 < s->trouble.n_events;
+        }
         o.sc = s->failure[0] ? NULL : o.sc;
         sim_free(s);
         if (!o.sc)
@@ -420,13 +423,11 @@ static bool parse(int argc, char **argv, struct arguments *a)
                 n = numbers[k].n;
         if (strcmp(argv[i], "--verbose") == 0) {
             a->verbose = true;
-        } else if (i + 1 == argc) {
-            return false;
-        } else if (strcmp(argv[i], "--only") == 0) {
+        } else if (i + 1 < argc && strcmp(argv[i], "--only") == 0) {
             a->has_only = true;
             if (!parse_only(argv[++i], &a->only))
                 return false;
-        } else if (!n || !cs_parse_u64(cs_str(argv[++i]), n)) {
+        } else if (i + 1 == argc || !n || !cs_parse_u64(cs_str(argv[++i]), n)) {
             return false;
         }
     }

@@ -148,57 +148,6 @@ static void check_pod_name(struct sim *s, const struct sim_obj *o)
             sim_fail(s, "Pods %s and %s have the same id", o->name, x->name);
 }
 
-/* U-09: whatever a container mounts is there. */
-static void check_mounts(struct sim *s, const struct sim_obj *o)
-{
-    for (struct cs_jtree *c = cs_jtree_first(sim_get(o->t, "spec/containers")); c; c = cs_jtree_next(c)) {
-        struct cs_jtree *m = cs_jtree_get(c, "volumeMounts");
-
-        for (m = cs_jtree_is(m, CS_J_ARRAY) ? cs_jtree_first(m) : NULL; m; m = cs_jtree_next(m)) {
-            bool found = false;
-
-            for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v))
-                found = found || cs_streq(sim_str(v, "name"), sim_str(m, "name"));
-            if (!found)
-                sim_fail(s, "Pod %s mounts %s, which it does not have", o->name, sim_str(m, "name"));
-        }
-    }
-}
-
-/* D12: a request on its way that would take the claim, as it is now, from under the new Pod. */
-static const struct sim_req *taken_soon(const struct sim *s, const struct sim_obj *c)
-{
-    cs_autofree char *rv = cs_xasprintf("\"resourceVersion\":\"%llu\"", (unsigned long long)c->rv);
-
-    for (const struct sim_req *q = s->reqs; q; q = q->next)
-        if (q->effect_due && q->gvr == cs_kind_gvr(CS_K_CLAIM) && cs_streq(q->name, c->name) && q->body &&
-            strstr(q->body, rv) && (q->verb == CS_VERB_DELETE || strstr(q->body, "\"kind\":\"Pod\"")))
-            return q;
-    return NULL;
-}
-
-static void check_new_claims(struct sim *s, const struct sim_obj *o, bool late)
-{
-    const char *uid = sim_controller_of(o->t);
-
-    late = late || s->claims_meddled_ms > sim_window_begin(s) || s->set_gone_ms > sim_window_begin(s);
-    for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v)) {
-        const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
-
-        if (!sim_claim_of(v) || late)
-            continue;
-        if (!c)
-            sim_fail(s, "Pod %s was created without its claim %s", o->name, sim_claim_of(v));
-        else if (sim_str(c->t, "metadata/deletionTimestamp"))
-            sim_fail(s, "Pod %s was created on the Terminating claim %s", o->name, c->name);
-        else if (!sim_owned_by(c->t, uid))
-            sim_fail(s, "Pod %s was created on claim %s, which the set does not own", o->name, c->name);
-        else if (taken_soon(s, c))
-            sim_fail(s, "Pod %s was created on claim %s, which request %llu is about to take away", o->name, c->name,
-                (unsigned long long)taken_soon(s, c)->id);
-    }
-}
-
 bool sim_is_late(const struct sim *s)
 {
     return s->current && (!s->current->done || s->now_ms >= s->current->sent_ms + 5000);
@@ -242,8 +191,7 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
         return;
     s->orphan_creates = s->orphan_creates || late;
     check_pod_name(s, o);
-    check_mounts(s, o);
-    check_new_claims(s, o, late || sim_was_restored(s));
+    sim_rules_new_pod(s, o, late || sim_was_restored(s));
     o->late = late;
     o->called_for = sim_rules_listed_unseen(s, o);
     if (!late && !sim_was_restored(s) && pods_in_time(s) > most_allowed(s, false))

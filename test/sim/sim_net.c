@@ -149,6 +149,7 @@ static void on_answer(struct sim *s, uint64_t id)
     sim_say(s, "  answer %llu: %d %s", (unsigned long long)q->id, reply.status,
         reply.err.kind != CS_ERR_NONE ? reply.err.message : "");
     body = cs_take(q->answer.body);
+    reply.body = cs_str(reply.body.p ? body : NULL);
     ctx = q->ctx;
     kill = q->kill_answered;
     r = q->r;

@@ -58,6 +58,7 @@ static bool fails_without(struct search *x, size_t begin, size_t end)
         x->best = events_of(s); /* some may have had no occasion any more */
     }
     sim_free(s);
+    x->o.only = NULL;
     free(rest.ids);
     return fails;
 }

@@ -24,9 +24,8 @@ struct sim_obj {
     bool late; /* Pod: its creation landed when it was given up already */
     int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
-    bool handed; /* claim: the controller gave it to its Pod, which may be gone by now */
+    bool handed, doomed; /* claim: the controller gave it to its Pod, which may be gone by now; has deleted it */
     int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
-    bool doomed; /* claim: the controller has deleted it, by the rules */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
     int64_t restarts_then[4]; /* Pod: by container, its restartCount when its image changed last */
