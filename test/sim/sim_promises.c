@@ -93,13 +93,17 @@ static void check_begins(struct sim *s, const struct sim_obj *set, const struct 
         sim_fail(s, "Pod %s is updated, but the strategy is OnDelete", o->name);
 }
 
-/* Spec §5.2: so many of the Pods stay at their old revision. */
+/*
+ * Spec §5.2: so many of the Pods stay at their old revision. One that is out of service for an update goes on to a new target: what
+ * was marked to be recreated instead of it comes back at the old one.
+ */
 static void check_partition(struct sim *s, const struct sim_obj *set, const struct sim_obj *o)
 {
     int64_t partition = sim_int(set->t, "spec/updateStrategy/partition", 0);
     int64_t old = 0;
 
-    if (!sim_wish_is_known(s) || at_target(set, o->t))
+    if (!sim_wish_is_known(s) || at_target(set, o->t) ||
+        cs_streq(sim_label(o->t, CS_LABEL_LIFECYCLE_STATE), "Updating"))
         return;
     for (const struct sim_obj *p = s->objs; p; p = p->next)
         old += p != o && p->kind == CS_K_POD && sim_pod_active(p->t) && !at_target(set, p->t) &&

@@ -11,6 +11,7 @@
 #include "test/sim/sim.h"
 
 #define NODE_LOST_MS 30000 /* D1 */
+#define JUST_MS 500 /* what a watch is behind when nothing holds it up */
 #define ANSWERED_MS 100 /* what was read so long ago is known, unless the answer got lost */
 #define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
 
@@ -141,7 +142,8 @@ static int64_t newly_available(struct sim *s, const struct sim_obj *pod, int64_t
 /*
  * Spec §5.2, §6.2: an available Pod is taken out of service only if, by what the controller may have seen, as many others stay
  * as the strategy promises. Deletions count what is to go anyway as there, as deleteReadyLimit does. A request that lands
- * after it was given up is not judged: it was within the bounds when it was sent.
+ * after it was given up is not judged: it was within the bounds when it was sent. Nor is a Pod that has just become available:
+ * when this was decided it could be seen out of service still, and what is so may be updated or deleted for nothing.
  */
 void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
 {
@@ -149,6 +151,8 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
     int64_t most = INT64_MIN;
 
     if (sim_is_late(s) || !sim_is_ours(sim_the_set(s), pod->t) || !sim_available(s, pod->t, least_min_ready(s)))
+        return;
+    if (pod->available_ms > sent_ms(s) - JUST_MS)
         return;
     sim_check_state(s);
     for (size_t i = s->n_samples; i-- > 0;) {
