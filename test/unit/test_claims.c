@@ -101,7 +101,7 @@ static void d5d_an_answer_must_be_newer_than_the_claim_and_young(void **state)
     rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 404, NOT_FOUND); /* asked again */
     step(&b.bed, 5);
     struct rt_request *q = expect(&b.bed, CS_VERB_GET, CS_K_SET);
-    step(&b.bed, 6000); /* a slow server */
+    step(&b.bed, 5200); /* a slow server */
     cs_autofree char *text = cb_set_text(&b);
     rt_answer(q, 200, text);
     step(&b.bed, 5);
