@@ -11,6 +11,7 @@
 #include "test/sim/sim.h"
 
 #define NODE_LOST_MS 30000 /* D1 */
+#define FLIP_MS 2000 /* for a kubelet to notice */
 #define JUST_MS 500 /* what a watch is behind when nothing holds it up */
 #define ANSWERED_MS 100 /* what was read so long ago is known, unless the answer got lost */
 #define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
@@ -94,6 +95,15 @@ static bool holds_id(struct sim *s, const struct sim_obj *set, const struct sim_
     return true;
 }
 
+/*
+ * Its gate was closed and opened again at once, the update having been taken back: the kubelet's answer to the first may come after
+ * the second, and until it does the Pod counts as in service.
+ */
+static bool gate_flips(const struct sim *s, const struct sim_obj *pod)
+{
+    return pod->gate_off_ms > s->now_ms - FLIP_MS && cs_streq(sim_condition(pod->t, CS_COND_INPLACE_READY), "True");
+}
+
 void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x)
 {
     int64_t min_ready = least_min_ready(s);
@@ -103,7 +113,7 @@ void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sampl
             x->held += holds_id(s, set, o);
         if (o->kind != CS_K_POD || !sim_pod_active(o->t) || !sim_is_ours(set, o->t))
             continue;
-        bool available = sim_available(s, o->t, min_ready);
+        bool available = sim_available(s, o->t, min_ready) || gate_flips(s, o);
         bool going = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) || named_for_delete(set, o->name);
 
         if (available != (o->available_ms != 0))
