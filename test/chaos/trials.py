@@ -17,6 +17,7 @@ import kube
 from harness import Skip, check, check_equal, progress, wait_until
 
 LEASE_S = 15  # the lease's duration; its holder stops writing 10 s after it began the last renewal (D12)
+READING_S = 0.5
 FENCE_S = 10
 GRACE = "apps.kruise.io/inplace-update-grace"
 FAKETIME = "/usr/lib/{}/faketime/libfaketime.so.1"
