@@ -30,6 +30,8 @@ sys.path.insert(0, os.path.join(ROOT, "test", "lib"))
 from harness import Suite, end_on_signals  # noqa: E402  pylint: disable=wrong-import-position
 
 LIMIT_S = 60
+# Its peers are threads of the test: each run allocates in another order, and a failure may strike in them, where nothing of ours is.
+NOT_REPEATABLE = ("test_http_tls",)
 FOREVER = 10**12
 # The preloaded file stands before ASan's, which would complain. cmocka must not catch what ASan is to report.
 ASAN = "verify_asan_link_order=0:detect_leaks=0:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:allocator_may_return_null=1"
@@ -132,7 +134,7 @@ def main():
     args = parser.parse_args()
     args.preload = os.path.abspath(args.preload)
     suite = Suite("allocation failures")
-    programs = [Program([path]) for path in sorted(args.programs)]
+    programs = [Program([path]) for path in sorted(args.programs) if os.path.basename(path) not in NOT_REPEATABLE]
     with tempfile.TemporaryDirectory() as folder:
         for i, command in enumerate(args.strict):
             words = [f"{folder}/{i}" if word == "FILE" else word for word in shlex.split(command)]
