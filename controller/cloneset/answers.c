@@ -275,8 +275,7 @@ static void on_present(struct cs_set_run *r, struct cs_ops *op)
     block(r, op, e);
     cs_run_eventf(r->c, r, true, "FailedCreate",
         "a Pod %s exists that is not of this CloneSet, or lacks its instance id: its id is not used, claims of that id "
-        "are "
-        "left alone",
+        "are left alone",
         op->name);
 }
 

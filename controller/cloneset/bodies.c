@@ -4,8 +4,6 @@
  */
 #include "controller/cloneset/bodies.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,12 +330,17 @@ bool cs_body_revision(const struct cs_cloneset *set, int64_t number, int32_t col
     return out_ok(out, err);
 }
 
-static void patch_guard(struct cs_jw *w, const struct cs_meta *m)
+static void version(struct cs_jw *w, const char *key, const struct cs_meta *m)
 {
     cs_autofree char *rv = cs_xasprintf("%llu", (unsigned long long)m->rv);
 
+    cs_jw_kstr(w, key, rv);
+}
+
+static void patch_guard(struct cs_jw *w, const struct cs_meta *m)
+{
     cs_jw_kstr(w, "uid", m->uid);
-    cs_jw_kstr(w, "resourceVersion", rv);
+    version(w, "resourceVersion", m);
 }
 
 void cs_body_renumber(const struct cs_revision *r, const struct cs_cloneset *set, int64_t number, struct cs_strbuf *out)
@@ -450,13 +453,11 @@ void cs_body_hand_back(
 void cs_body_fence(const struct cs_claim *c, struct cs_strbuf *out)
 {
     struct cs_jw w;
-    char version[24];
 
-    (void)snprintf(version, sizeof(version), "%" PRIu64, c->meta.rv);
     open_meta(&w, out, &c->meta);
     cs_jw_key(&w, "annotations");
     cs_jw_obj(&w);
-    cs_jw_kstr(&w, CS_ANNO_FENCE, version);
+    version(&w, CS_ANNO_FENCE, &c->meta);
     cs_jw_end_obj(&w);
     close_meta(&w);
 }

@@ -128,8 +128,8 @@ void cs_store_remove(
 void cs_store_list_sent(struct cs_store *s, enum cs_kind k); /* the request goes out */
 void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
 /* D5b: drops what was not listed and is held at a version ≤ rv. */
-void cs_store_forget(struct cs_store *s); /* everything: the server was restored (D5c) */
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);
+void cs_store_forget(struct cs_store *s); /* everything: the server was restored (D5c) */
 
 struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name);
 /* Finds or makes an entry for a create under way, linked to the set. */

@@ -87,6 +87,14 @@ void cs_plan_create_claim(
     memcpy(a->id, id, CS_ID_SIZE);
 }
 
+void cs_plan_fence(struct cs_planner *pl, struct cs_view_claim *c, const char *why)
+{
+    struct cs_action *a = cs_plan_add(pl, CS_ACT_FENCE_CLAIM, why);
+
+    a->claim = c->claim;
+    c->planned = true;
+}
+
 void cs_plan_confirm_absent(struct cs_planner *pl, const char *id, const char *why)
 {
     char name[CS_NAME_SIZE];
@@ -126,13 +134,9 @@ static void fence_kept(struct cs_planner *pl, const struct cs_view_pod *v)
 {
     for (uint32_t k = 0; k < v->claim_n; k++) {
         struct cs_view_claim *c = &pl->o->claims[v->claim_at + k];
-        struct cs_action *a;
 
-        if (!c->taken_late || c->busy != CS_IDLE || c->planned || !cs_plan_claim_is_sets(pl, c))
-            continue;
-        a = cs_plan_add(pl, CS_ACT_FENCE_CLAIM, "it is to outlast its Pod, and a hand-over may yet land");
-        a->claim = c->claim;
-        c->planned = true;
+        if (c->taken_late && c->busy == CS_IDLE && !c->planned && cs_plan_claim_is_sets(pl, c))
+            cs_plan_fence(pl, c, "it is to outlast its Pod, and a hand-over may yet land");
     }
 }
 

@@ -188,14 +188,11 @@ static bool claims_fenced(struct cs_planner *pl, const char *id)
     cs_plan_claims_of(pl->o, id, &at, &n);
     for (uint32_t i = at; i < at + n; i++) {
         struct cs_view_claim *c = &pl->o->claims[i];
-        struct cs_action *a;
 
         if (!c->claim || !c->unfenced)
             continue;
         fenced = false;
-        a = cs_plan_add(pl, CS_ACT_FENCE_CLAIM, "a Pod is about to take it over");
-        a->claim = c->claim;
-        c->planned = true;
+        cs_plan_fence(pl, c, "a Pod is about to take it over");
     }
     return fenced;
 }

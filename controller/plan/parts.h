@@ -116,6 +116,8 @@ bool cs_texts_have(const char *const *sorted, uint32_t n, const char *text);
 void cs_plan_create_claim(
     struct cs_planner *pl, const struct cs_vcts *vcts, uint32_t t, const char *id, const char *why);
 void cs_plan_confirm_absent(struct cs_planner *pl, const char *id, const char *why);
+/* D12: writes the claim once, so that whatever was sent about its last version fails. */
+void cs_plan_fence(struct cs_planner *pl, struct cs_view_claim *c, const char *why);
 bool cs_plan_listed_for_delete(const struct cs_planner *pl, const char *name); /* podsToDelete */
 bool cs_plan_id_has_pod(const struct cs_planner *pl, const char *id);
 void cs_plan_claim_templates(struct cs_planner *pl); /* U-09: old_vcts, old_lacks */

@@ -193,6 +193,12 @@ static void finish_release(struct cs_leader *l)
         done(l->done_ctx);
 }
 
+/* When what somebody else holds counts no longer; 0: nothing was seen. */
+static int64_t runs_out_ms(const struct cs_leader *l)
+{
+    return l->seen ? l->seen_ms + l->seen_lease_ms : 0;
+}
+
 /*
  * The leader keeps its pace, counted from the last sending. Others spread out, and look twice as often: a lease that was
  * released is to be found within two seconds, all told. They are there at the instant at which what they have seen runs out.
@@ -202,7 +208,7 @@ static void wait_turn(struct cs_leader *l)
     int64_t at = l->sent_ms + l->o.retry_ms;
 
     if (!l->leading) {
-        int64_t end = l->seen ? l->seen_ms + l->seen_lease_ms : 0;
+        int64_t end = runs_out_ms(l);
 
         at = mono(l) + cs_rand_jitter_ms(l->o.rand, l->o.retry_ms / 2, JITTER_PCT);
         if (end > mono(l) && end < at)
@@ -261,7 +267,7 @@ static bool has_expired(struct cs_leader *l, struct cs_json obj, const struct cs
     }
     l->looked_ms = l->sent_ms;
     /* The answer is at least as new as the sending; it may have lain about for any time since. */
-    return l->sent_ms >= l->seen_ms + l->seen_lease_ms;
+    return l->sent_ms >= runs_out_ms(l);
 }
 
 static void decide(struct cs_leader *l, struct cs_json obj, const struct cs_lease *lease)
@@ -340,7 +346,7 @@ static void was_not_found(struct cs_leader *l)
 {
     if (l->stopped)
         finish_release(l);
-    else if (!l->leading && l->seen && l->sent_ms < l->seen_ms + l->seen_lease_ms)
+    else if (!l->leading && l->sent_ms < runs_out_ms(l))
         wait_turn(l); /* somebody deleted the lease of a holder that may still write */
     else
         send_create(l);

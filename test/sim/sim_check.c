@@ -12,14 +12,16 @@
 #include "test/sim/sim.h"
 
 #define CALM_WINDOW_MS 6000 /* between what a decision was made on and its effect, without faults */
-#define FRESH_WINDOW_MS 7000 /* D2: the set was read at most so long before a destructive request, whatever fails */
 #define FAULT_WINDOW_MS 400000 /* … with them: a frozen watch, a create that is sent again and again */
+
+int64_t sim_sent_ms(const struct sim *s)
+{
+    return s->current ? s->current->sent_ms : s->now_ms;
+}
 
 int64_t sim_window_begin(const struct sim *s)
 {
-    int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
-
-    return sent - (s->sc->faults ? FAULT_WINDOW_MS : CALM_WINDOW_MS);
+    return sim_sent_ms(s) - (s->sc->faults ? FAULT_WINDOW_MS : CALM_WINDOW_MS);
 }
 
 /* The most that limits allowed since the window began, or with surge_only the most they allowed above replicas. */
@@ -55,12 +57,12 @@ static bool regret_is_off(const struct sim_limit *l)
 /* D2: it was so when the set was read for the request that is being done. */
 static bool when_read(const struct sim *s, bool (*is_so)(const struct sim_limit *l))
 {
-    int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
+    int64_t sent = sim_sent_ms(s);
 
     for (size_t i = 0; i < s->n_limits; i++) {
         int64_t until = i + 1 < s->n_limits ? s->limits[i + 1].from_ms : INT64_MAX;
 
-        if (is_so(&s->limits[i]) && until >= sent - FRESH_WINDOW_MS && s->limits[i].from_ms <= sent)
+        if (is_so(&s->limits[i]) && until >= sent - SIM_READ_FOR_MS && s->limits[i].from_ms <= sent)
             return true;
     }
     return false;
@@ -89,13 +91,13 @@ static int64_t creates_under_way(const struct sim *s)
 /* D2: the fewest replicas that the set asked for when it was read for what is being done. */
 static int64_t least_replicas(const struct sim *s)
 {
-    int64_t sent = s->current ? s->current->sent_ms : s->now_ms;
+    int64_t sent = sim_sent_ms(s);
     int64_t least = INT64_MAX;
 
     for (size_t i = s->n_limits; i-- > 0;) {
         if (s->limits[i].from_ms <= s->now_ms && s->limits[i].replicas < least)
             least = s->limits[i].replicas;
-        if (s->limits[i].from_ms < sent - FRESH_WINDOW_MS)
+        if (s->limits[i].from_ms < sent - SIM_READ_FOR_MS)
             break;
     }
     return least;

@@ -80,10 +80,7 @@ static const char *wanted_size(const struct sim_obj *set, const struct sim_obj *
 
 static bool wants_growth(const struct sim_obj *set)
 {
-    const struct cs_jtree *annos = sim_get(set->t, "metadata/annotations");
-
-    return cs_jtree_is(annos, CS_J_OBJECT) &&
-           cs_streq(cs_jtree_str(cs_jtree_get(annos, CS_ANNO_EXPAND_CLAIMS)), "true");
+    return cs_streq(sim_annotation(set->t, CS_ANNO_EXPAND_CLAIMS), "true");
 }
 
 static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)

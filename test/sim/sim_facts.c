@@ -43,6 +43,16 @@ const char *sim_claim_of(const struct cs_jtree *volume)
     return sim_str(volume, "persistentVolumeClaim/claimName");
 }
 
+bool sim_named_for_delete(const struct cs_jtree *set, const char *pod)
+{
+    const struct cs_jtree *names = sim_get(set, "spec/scaleStrategy/podsToDelete");
+
+    for (struct cs_jtree *n = cs_jtree_is(names, CS_J_ARRAY) ? cs_jtree_first(names) : NULL; n; n = cs_jtree_next(n))
+        if (cs_streq(cs_jtree_str(n), pod))
+            return true;
+    return false;
+}
+
 bool sim_mounts(const struct cs_jtree *pod, const char *claim)
 {
     for (struct cs_jtree *v = cs_jtree_first(sim_get(pod, "spec/volumes")); v; v = cs_jtree_next(v))

@@ -88,12 +88,22 @@ struct cs_jtree *sim_need(struct cs_jtree *t, const char *path)
     return t;
 }
 
-const char *sim_label(const struct cs_jtree *obj, const char *key)
+/* Keys may have a '/' in them. */
+static const char *text_in(const struct cs_jtree *map, const char *key)
 {
-    const struct cs_jtree *labels = sim_get(obj, "metadata/labels");
-    const struct cs_jtree *v = cs_jtree_is(labels, CS_J_OBJECT) ? cs_jtree_get(labels, key) : NULL;
+    const struct cs_jtree *v = cs_jtree_is(map, CS_J_OBJECT) ? cs_jtree_get(map, key) : NULL;
 
     return v ? cs_jtree_str(v) : NULL;
+}
+
+const char *sim_label(const struct cs_jtree *obj, const char *key)
+{
+    return text_in(sim_get(obj, "metadata/labels"), key);
+}
+
+const char *sim_annotation(const struct cs_jtree *obj, const char *key)
+{
+    return text_in(sim_get(obj, "metadata/annotations"), key);
 }
 
 /* ---- merge ---- */

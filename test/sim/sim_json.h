@@ -13,6 +13,7 @@ const char *sim_str(const struct cs_jtree *t, const char *path); /* NULL when ab
 int64_t sim_int(const struct cs_jtree *t, const char *path, int64_t otherwise);
 struct cs_jtree *sim_need(struct cs_jtree *t, const char *path); /* objects are made on the way */
 const char *sim_label(const struct cs_jtree *obj, const char *key);
+const char *sim_annotation(const struct cs_jtree *obj, const char *key);
 void sim_merge(struct cs_jtree *target, const struct cs_jtree *patch, bool strategic);
 bool sim_json_patch(struct cs_jtree *target, const struct cs_jtree *ops, const char **ret_why);
 const char *sim_condition(const struct cs_jtree *obj, const char *type); /* its status, or NULL */

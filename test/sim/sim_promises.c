@@ -10,24 +10,10 @@
 #define KNOWN_AFTER_MS                                                                                                 \
     1500 /* without faults, between what the user asked for and its being acted on; a set counts as fresh for 1 s */
 
-static int64_t decided_ms(const struct sim *s)
-{
-    return (s->current ? s->current->sent_ms : s->now_ms) - KNOWN_AFTER_MS;
-}
-
 /* Without faults: what the user last asked for was known when this was decided. */
 bool sim_wish_is_known(const struct sim *s)
 {
-    return !s->sc->faults && s->spec_changed_ms < decided_ms(s);
-}
-
-static bool listed(const struct cs_jtree *names, const char *name)
-{
-    for (const struct cs_jtree *n = cs_jtree_is(names, CS_J_ARRAY) ? cs_jtree_first(names) : NULL; n;
-         n = cs_jtree_next(n))
-        if (cs_streq(cs_jtree_str(n), name))
-            return true;
-    return false;
+    return !s->sc->faults && s->spec_changed_ms < sim_sent_ms(s) - KNOWN_AFTER_MS;
 }
 
 static bool at_target(const struct sim_obj *set, const struct cs_jtree *pod)
@@ -37,20 +23,13 @@ static bool at_target(const struct sim_obj *set, const struct cs_jtree *pod)
     return target && cs_revision_same(sim_label(pod, CS_LABEL_REVISION), target);
 }
 
-static const char *annotation(const struct cs_jtree *obj, const char *key)
-{
-    const struct cs_jtree *annos = sim_get(obj, "metadata/annotations");
-
-    return cs_jtree_is(annos, CS_J_OBJECT) ? cs_jtree_str(cs_jtree_get(annos, key)) : NULL;
-}
-
 /* ---- Pods ---- */
 
 /* D8: what was marked for an update that the user has taken back stays. */
 static void check_mark_stands(struct sim *s, const struct sim_obj *set, const struct sim_obj *o)
 {
-    if (sim_wish_is_known(s) && annotation(o->t, CS_ANNO_RECREATE_FOR) && at_target(set, o->t) &&
-        !listed(sim_get(set->t, "spec/scaleStrategy/podsToDelete"), o->name))
+    if (sim_wish_is_known(s) && sim_annotation(o->t, CS_ANNO_RECREATE_FOR) && at_target(set, o->t) &&
+        !sim_named_for_delete(set->t, o->name))
         sim_fail(s, "D8: Pod %s is deleted by our mark, but its revision is wanted again", o->name);
 }
 
@@ -66,8 +45,8 @@ void sim_promise_delete(struct sim *s, const struct sim_obj *o)
 /* Spec §6.7 */
 static void check_grace(struct sim *s, const struct sim_obj *o)
 {
-    const char *grace_text = annotation(o->t, CS_ANNO_INPLACE_GRACE);
-    const char *state_text = annotation(o->t, CS_ANNO_INPLACE_STATE);
+    const char *grace_text = sim_annotation(o->t, CS_ANNO_INPLACE_GRACE);
+    const char *state_text = sim_annotation(o->t, CS_ANNO_INPLACE_STATE);
     cs_autojtree *grace = grace_text ? sim_parse(grace_text) : NULL;
     cs_autojtree *state = state_text ? sim_parse(state_text) : NULL;
     const char *since = state ? sim_str(state, "updateTimestamp") : NULL;
@@ -107,7 +86,7 @@ static void check_partition(struct sim *s, const struct sim_obj *set, const stru
         return;
     for (const struct sim_obj *p = s->objs; p; p = p->next)
         old += p != o && p->kind == CS_K_POD && sim_pod_active(p->t) && !at_target(set, p->t) &&
-               !annotation(p->t, CS_ANNO_RECREATE_FOR);
+               !sim_annotation(p->t, CS_ANNO_RECREATE_FOR);
     if (old < partition)
         sim_fail(s, "the update of Pod %s leaves %lld at the old revision; partition %lld", o->name, (long long)old,
             (long long)partition);
@@ -116,7 +95,7 @@ static void check_partition(struct sim *s, const struct sim_obj *set, const stru
 void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image)
 {
     const struct sim_obj *set = sim_the_set(s);
-    bool marked = annotation(after, CS_ANNO_RECREATE_FOR) && !annotation(o->t, CS_ANNO_RECREATE_FOR);
+    bool marked = sim_annotation(after, CS_ANNO_RECREATE_FOR) && !sim_annotation(o->t, CS_ANNO_RECREATE_FOR);
     bool relabelled = !cs_streq(sim_label(o->t, CS_LABEL_REVISION), sim_label(after, CS_LABEL_REVISION));
 
     if (image)
@@ -133,14 +112,13 @@ void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtr
 void sim_promise_strike(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     const struct cs_jtree *was = sim_get(o->t, "spec/scaleStrategy/podsToDelete");
-    const struct cs_jtree *is = sim_get(after, "spec/scaleStrategy/podsToDelete");
 
     for (const struct cs_jtree *n = cs_jtree_is(was, CS_J_ARRAY) ? cs_jtree_first(was) : NULL; n;
          n = cs_jtree_next(n)) {
         const struct sim_obj *p = sim_find(s, CS_K_POD, cs_jtree_str(n));
 
-        if (p && sim_pod_active(p->t) && sim_is_ours(o, p->t) && p->meddled_ms == 0 && !listed(is, p->name) &&
-            !s->orphan_creates)
+        if (p && sim_pod_active(p->t) && sim_is_ours(o, p->t) && p->meddled_ms == 0 &&
+            !sim_named_for_delete(after, p->name) && !s->orphan_creates)
             sim_fail(s, "%s is struck from podsToDelete while its Pod is there", p->name);
     }
 }

@@ -14,12 +14,6 @@
 #define FLIP_MS 2000 /* for a kubelet to notice */
 #define JUST_MS 500 /* what a watch is behind when nothing holds it up */
 #define ANSWERED_MS 100 /* what was read so long ago is known, unless the answer got lost */
-#define READ_FOR_MS 7000 /* D2: the set was read at most so long before a destructive request was sent */
-
-static int64_t sent_ms(const struct sim *s)
-{
-    return s->current ? s->current->sent_ms : s->now_ms;
-}
 
 /* ---- samples ---- */
 
@@ -33,16 +27,6 @@ static int64_t least_min_ready(struct sim *s)
             break;
     }
     return s->n_limits > 0 ? least : 0;
-}
-
-static bool named_for_delete(const struct sim_obj *set, const char *name)
-{
-    const struct cs_jtree *names = sim_get(set->t, "spec/scaleStrategy/podsToDelete");
-
-    for (struct cs_jtree *n = cs_jtree_is(names, CS_J_ARRAY) ? cs_jtree_first(names) : NULL; n; n = cs_jtree_next(n))
-        if (cs_streq(cs_jtree_str(n), name))
-            return true;
-    return false;
 }
 
 /* D4: the claim is the set's beyond doubt. */
@@ -77,7 +61,7 @@ static bool holds_id(struct sim *s, const struct sim_obj *set, const struct sim_
     cs_autofree char *pod_name = cs_xasprintf(SIM_SET "-%s", id ? id : "");
     cs_autofree char *tail = cs_xasprintf("-" SIM_SET "-%s", id ? id : "");
 
-    if (claim->meddled_ms != 0 || !clean_claim(set, claim, id) || named_for_delete(set, pod_name))
+    if (claim->meddled_ms != 0 || !clean_claim(set, claim, id) || sim_named_for_delete(set->t, pod_name))
         return false;
     for (const struct sim_obj *o = s->objs; o; o = o->next) {
         if (o->kind == CS_K_CLAIM && o != claim && strlen(o->name) > strlen(tail) &&
@@ -114,7 +98,7 @@ void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sampl
         if (o->kind != CS_K_POD || !sim_pod_active(o->t) || !sim_is_ours(set, o->t))
             continue;
         bool available = sim_available(s, o->t, min_ready) || gate_flips(s, o);
-        bool going = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) || named_for_delete(set, o->name);
+        bool going = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) || sim_named_for_delete(set->t, o->name);
 
         if (available != (o->available_ms != 0))
             o->available_ms = available ? s->now_ms : 0;
@@ -162,7 +146,7 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
 
     if (sim_is_late(s) || !sim_is_ours(sim_the_set(s), pod->t) || !sim_available(s, pod->t, least_min_ready(s)))
         return;
-    if (pod->available_ms > sent_ms(s) - JUST_MS)
+    if (pod->available_ms > sim_sent_ms(s) - JUST_MS)
         return;
     sim_check_state(s);
     for (size_t i = s->n_samples; i-- > 0;) {
@@ -296,9 +280,9 @@ void sim_rules_destructive(struct sim *s, const char *what, const char *name)
     bool read = false;
 
     for (uint64_t i = 0; i < have; i++)
-        read = read || (s->set_reads_ms[i] <= sent_ms(s) && s->set_reads_ms[i] >= sent_ms(s) - READ_FOR_MS);
+        read = read || (s->set_reads_ms[i] <= sim_sent_ms(s) && s->set_reads_ms[i] >= sim_sent_ms(s) - SIM_READ_FOR_MS);
     /* the ring holds the last ones: an older one may have been pushed out when the request was long on its way */
-    if (!read && s->now_ms - sent_ms(s) < 1000)
+    if (!read && s->now_ms - sim_sent_ms(s) < 1000)
         sim_fail(s, "D2: %s %s, and the set was not read before it", what, name);
 }
 
@@ -310,10 +294,10 @@ bool sim_rules_listed_unseen(struct sim *s, const struct sim_obj *pod)
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    if (!set || !named_for_delete(set, pod->name) || sim_wish_is_known(s))
+    if (!set || !sim_named_for_delete(set->t, pod->name) || sim_wish_is_known(s))
         return false;
     for (size_t i = 0; i < CS_ARRAY_LEN(s->set_reads_ms); i++)
-        if (s->set_reads_ms[i] > s->spec_changed_ms && s->set_reads_ms[i] + ANSWERED_MS < sent_ms(s))
+        if (s->set_reads_ms[i] > s->spec_changed_ms && s->set_reads_ms[i] + ANSWERED_MS < sim_sent_ms(s))
             return false;
     return true;
 }
@@ -332,7 +316,7 @@ void sim_rules_pod_deleted(struct sim *s, const struct sim_obj *pod)
         return;
     for (const struct sim_obj *c = s->objs; c; c = c->next)
         if (c->kind == CS_K_CLAIM && sim_mounts(pod->t, c->name) && c->meddled_ms == 0 &&
-            (c->back_ms == 0 || c->back_ms < sent_ms(s)) &&
+            (c->back_ms == 0 || c->back_ms < sim_sent_ms(s)) &&
             clean_claim(set, c, sim_label(pod->t, CS_LABEL_INSTANCE_ID)))
             sim_fail(s, "D3: Pod %s is deleted before its claim %s was handed over", pod->name, c->name);
 }
@@ -358,24 +342,16 @@ void sim_rules_claim_goes(struct sim *s, const struct sim_obj *claim)
 
 /* ---- D8 ---- */
 
-static const char *anno(const struct cs_jtree *obj, const char *key)
-{
-    const struct cs_jtree *annos = sim_get(obj, "metadata/annotations");
-    const struct cs_jtree *v = cs_jtree_is(annos, CS_J_OBJECT) ? cs_jtree_get(annos, key) : NULL;
-
-    return v ? cs_jtree_str(v) : NULL;
-}
-
 void sim_rules_mark(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     bool was = sim_label(o->t, CS_LABEL_SPECIFIED_DELETE) != NULL;
     bool is = sim_label(after, CS_LABEL_SPECIFIED_DELETE) != NULL;
 
-    if (is && !was && !anno(after, CS_ANNO_RECREATE_FOR))
+    if (is && !was && !sim_annotation(after, CS_ANNO_RECREATE_FOR))
         sim_fail(s, "D8: Pod %s is marked without the revision that it is marked for", o->name);
-    if (was && !is && !anno(o->t, CS_ANNO_RECREATE_FOR))
+    if (was && !is && !sim_annotation(o->t, CS_ANNO_RECREATE_FOR))
         sim_fail(s, "D8: the user's mark is taken off Pod %s", o->name);
-    if (was && !is && anno(after, CS_ANNO_RECREATE_FOR))
+    if (was && !is && sim_annotation(after, CS_ANNO_RECREATE_FOR))
         sim_fail(s, "D8: the mark of Pod %s goes, its annotation stays", o->name);
     if (is && !was)
         sim_rules_destructive(s, "a mark on Pod", o->name);
@@ -390,7 +366,7 @@ void sim_rules_image(struct sim *s, const struct sim_obj *o)
 
     if (!cs_streq(gate, "False"))
         sim_fail(s, "the image of Pod %s changes while its gate is %s", o->name, gate ? gate : "not written");
-    else if (o->gate_off_ms > sent_ms(s))
+    else if (o->gate_off_ms > sim_sent_ms(s))
         sim_fail(s, "the image of Pod %s was sent before the server had its gate as False", o->name);
 }
 
@@ -442,7 +418,7 @@ void sim_rules_touched(struct sim *s, const struct sim_obj *o)
     if (o->kind != CS_K_POD && o->kind != CS_K_CLAIM)
         return;
     if (!sim_was_ours(s, o->t) && !(o->kind == CS_K_CLAIM && (o->handed || pod_of_ours(s, uid))) &&
-        (o->left_ms == 0 || o->left_ms < sent_ms(s)))
+        (o->left_ms == 0 || o->left_ms < sim_sent_ms(s)))
         sim_fail(s, "%s %s is written, but it is not the set's", cs_kind_gvr(o->kind)->kind, o->name);
     else if (o->kind == CS_K_POD && !(set && cs_streq(uid, set->uid)) && s->set_gone_ms < sim_window_begin(s))
         sim_fail(s, "Pod %s is written long after its set has gone", o->name);

@@ -7,6 +7,9 @@
 
 #include "test/sim/sim_types.h"
 
+/* D2: the set was read at most so long before a destructive request was sent, whatever fails. */
+#define SIM_READ_FOR_MS 7000
+
 enum sim_actor { SIM_CONTROLLER, SIM_USER, SIM_KUBELET, SIM_GC };
 
 /* sim_facts.c */
@@ -16,6 +19,7 @@ bool sim_pod_prepared(const struct cs_jtree *pod); /* it waits at its preDelete 
 bool sim_no_regret(const struct cs_jtree *set);
 struct sim_obj *sim_the_set(struct sim *s); /* NULL: there is none */
 const char *sim_claim_of(const struct cs_jtree *volume); /* name of the claim, or NULL */
+bool sim_named_for_delete(const struct cs_jtree *set, const char *pod); /* podsToDelete */
 bool sim_mounts(const struct cs_jtree *pod, const char *claim);
 const char *sim_controller_of(const struct cs_jtree *obj);
 bool sim_was_ours(const struct sim *s, const struct cs_jtree *obj);
@@ -47,6 +51,7 @@ void sim_rules_note_owner(struct sim *s, const struct sim_obj *o, const struct c
 void sim_rules_touched(struct sim *s, const struct sim_obj *o);
 
 /* sim_check.c */
+int64_t sim_sent_ms(const struct sim *s); /* when what is being done was sent */
 int64_t sim_window_begin(const struct sim *s);
 int64_t sim_most_allowed(struct sim *s);
 bool sim_is_late(const struct sim *s); /* what is being done was given up by who sent it */
