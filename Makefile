@@ -196,7 +196,7 @@ test-fuzz: deps-test ## every input that a fuzzer found worth keeping, or broke 
 # Coverage needs its own instrumentation, so it has its own folder.
 FUZZ_CC   ?= clang
 FUZZ_BUILD = CC=$(FUZZ_CC) VARIANT=fuzz SANITIZE=fuzzer-no-link,address,undefined EXTRA_CFLAGS=-O2
-fuzz: ## libFuzzer on each target for T seconds (60); ONLY=REGEX
+fuzz: ## libFuzzer on each target for T seconds of CPU time (60); ONLY=REGEX
 	@tools/deps.sh fuzz
 	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_BUILD) fuzz-binaries
 	@test/fuzz/run.py fuzz --seconds $(or $(T),60) $(if $(ONLY),--only '$(ONLY)') $(patsubst $(BUILD)/%,build/fuzz/%,$(FUZZERS))
