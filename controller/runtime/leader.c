@@ -40,7 +40,7 @@ struct cs_leader {
     /* What somebody else holds. */
     char *seen; /* its spec as text; NULL: none seen */
     int64_t seen_ms; /* monotonic: it was written after that */
-    int64_t seen_lease_ms; /* for how long it counts */
+    int64_t seen_lease_ms; /* for how long it counts for us */
     int64_t looked_ms; /* monotonic: when the last look that was answered was sent; 0: none since we led */
 
     bool stopped; /* released or being released */
@@ -253,7 +253,17 @@ static int64_t written_after_ms(const struct cs_leader *l)
     return l->looked_ms > at ? l->looked_ms : at;
 }
 
-/* Remembers what somebody else holds. True when it has stood so for longer than it counts. */
+/*
+ * Whoever follows has to read everything before it writes. It takes over this much before the record is out, so that its
+ * first write comes within the lease. The holder's fence was (lease - fence) before that end; of this time
+ * written_after_ms() gives away half at most, and this a fifth.
+ */
+static int64_t early_ms(const struct cs_leader *l)
+{
+    return (l->o.lease_ms - l->o.fence_ms) / 5;
+}
+
+/* Remembers what somebody else holds. True when it has stood so for as long as it counts. */
 static bool has_expired(struct cs_leader *l, struct cs_json obj, const struct cs_lease *lease)
 {
     struct cs_str spec = cs_json_raw(cs_json_get(obj, "spec"));
@@ -263,7 +273,7 @@ static bool has_expired(struct cs_leader *l, struct cs_json obj, const struct cs
         l->seen_ms = written_after_ms(l);
         free(l->seen);
         l->seen = cs_xmemdupz(spec.p, spec.len);
-        l->seen_lease_ms = lease_ms > l->o.lease_ms ? lease_ms : l->o.lease_ms;
+        l->seen_lease_ms = (lease_ms > l->o.lease_ms ? lease_ms : l->o.lease_ms) - early_ms(l);
     }
     l->looked_ms = l->sent_ms;
     /* The answer is at least as new as the sending; it may have lain about for any time since. */

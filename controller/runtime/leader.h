@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leader election by a Lease (coordination.k8s.io/v1), with fencing (D12): the leader may write while now < start of the last
- * successful renewal + 10 s by CLOCK_BOOTTIME (lease 15 s, request timeout ≤ 5 s).
+ * successful renewal + 10 s by CLOCK_BOOTTIME (lease 15 s, request timeout ≤ 5 s). A standby that has seen a record unchanged
+ * takes over 1 s before its 15 s are over, so that its first write, after it has read everything, comes within them.
  */
 #ifndef CS_RUNTIME_LEADER_H
 #define CS_RUNTIME_LEADER_H

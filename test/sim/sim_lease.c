@@ -2,7 +2,7 @@
 /*
  * The one Lease of the election, in memory, and what must hold of who writes (D12).
  *
- * Before each write: now < last renewal + 10 s; a successor waits until it has seen the record unchanged for 15 s. Hence at no
+ * Before each write: now < last renewal + 10 s; a successor waits until it has seen the record unchanged for 14 s. Hence at no
  * instant may two replicas write: neither while one is paused, nor while its renewals fail, nor whatever its clock shows. What
  * D12 lets happen is that a write which was sent in time lands late; that is what all the other checks look at. A restored server
  * has an older Lease, which may name another holder than the one that writes: until its last renewal is 10 s old there

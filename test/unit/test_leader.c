@@ -73,7 +73,7 @@ static void a_dead_holder_is_followed_after_its_lease_whatever_the_clocks_say(vo
 
         lw_somebody_holds(w, "host-z_9", renewed_ms[i], 15);
         cs_leader_start(w->a.leader);
-        lw_run(w, 14999);
+        lw_run(w, 13999);
         assert_false(cs_leader_is(w->a.leader));
         lw_assert_holder(w, "host-z_9");
         lw_run(w, 2401);
@@ -99,7 +99,7 @@ static void a_standby_leads_at_most_one_lease_after_the_leader_was_killed(void *
         lw_a_leads(w);
         lw_run(w, 6000 + moment);
         cs_leader_free(cs_take(w->a.leader));
-        lw_run(w, 15000);
+        lw_run(w, 14000); /* a second is left for reading */
         assert_true(cs_leader_may_write(w->b.leader));
         lw_teardown(&inner);
     }
@@ -128,7 +128,7 @@ static void a_holder_is_given_the_time_that_its_record_names(void **state)
 
     lw_somebody_holds(w, "host-z_9", RT_WALL, 60);
     cs_leader_start(w->a.leader);
-    lw_run(w, 59000);
+    lw_run(w, 58999);
     assert_false(cs_leader_is(w->a.leader));
     lw_run(w, 4000);
     assert_true(cs_leader_is(w->a.leader));
@@ -381,7 +381,7 @@ static void a_stolen_lease_ends_leadership_at_the_next_renewal(void **state)
     assert_int_equal(w->a.stopped, 1);
     assert_false(cs_leader_is(w->a.leader));
     lw_assert_holder(w, "host-z_9");
-    lw_run(w, 14999);
+    lw_run(w, 13999);
     assert_false(cs_leader_is(w->a.leader)); /* seen for the first time: it has its full time */
     lw_run(w, 2401);
     assert_true(cs_leader_is(w->a.leader));
@@ -408,7 +408,7 @@ static void a_deleted_lease_is_not_taken_while_its_holder_may_write(void **state
     cs_leader_start(w->a.leader);
     lw_run(w, 100);
     cs_jtree_free(cs_take(w->lease));
-    lw_run(w, 14800);
+    lw_run(w, 13800);
     assert_null(w->lease);
     lw_run(w, 2500);
     assert_true(cs_leader_is(w->a.leader));
@@ -423,7 +423,7 @@ static void a_record_that_comes_back_has_its_full_time_again(void **state)
     lw_run(w, 18000);
     assert_true(cs_leader_is(w->a.leader));
     lw_somebody_holds(w, "host-z_9", RT_WALL, 15); /* a backup was restored */
-    lw_run(w, 14000);
+    lw_run(w, 13900);
     assert_int_equal(w->a.stopped, 1);
     lw_assert_holder(w, "host-z_9");
 }
@@ -460,14 +460,14 @@ static void a_takeover_that_meets_a_renewal_fails(void **state)
 
     lw_somebody_holds(w, "host-z_9", RT_WALL, 15);
     cs_leader_start(w->a.leader);
-    for (lw_run(w, 14000); !rt_oldest(&w->api) || rt_oldest(&w->api)->verb != CS_VERB_UPDATE;) {
+    for (lw_run(w, 13000); !rt_oldest(&w->api) || rt_oldest(&w->api)->verb != CS_VERB_UPDATE;) {
         if (rt_oldest(&w->api))
             lw_serve_one(w);
         else
             rt_pass(&w->api, 10);
     }
     lw_somebody_holds(w, "host-z_9", RT_WALL + 1, 15);
-    lw_run(w, 14000);
+    lw_run(w, 13900);
     assert_int_equal(w->a.started, 0);
     lw_assert_holder(w, "host-z_9");
 }
