@@ -39,6 +39,17 @@ static int64_t most_allowed(struct sim *s, bool surge_only)
     return most;
 }
 
+/* Of Pods, by all that whoever sent the create that is being done may have gone by. */
+static int64_t most_known(struct sim *s)
+{
+    int64_t most = 0;
+
+    for (size_t i = s->current->known; i < s->n_limits; i++)
+        if (s->limits[i].replicas + s->limits[i].surge > most)
+            most = s->limits[i].replicas + s->limits[i].surge;
+    return most < most_allowed(s, false) ? most : most_allowed(s, false);
+}
+
 int64_t sim_most_allowed(struct sim *s)
 {
     return most_allowed(s, false);
@@ -161,6 +172,9 @@ static void note_set(struct sim *s, const struct sim_obj *set)
         s->uids[s->n_uids++] = cs_xstrdup(set->uid);
     s->n_samples = 0; /* of the one before it */
     s->n_limits = 0;
+    memset(s->tries, 0, sizeof(s->tries));
+    for (struct sim_req *q = s->reqs; q; q = q->next)
+        q->known = 0;
 }
 
 /*
@@ -196,9 +210,10 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     sim_rules_new_pod(s, o, late || sim_was_restored(s));
     o->late = late;
     o->called_for = sim_rules_listed_unseen(s, o);
-    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_allowed(s, false))
+    sim_promise_new_pod(s, o, late || sim_was_restored(s));
+    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_known(s))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
-            (long long)most_allowed(s, false));
+            (long long)most_known(s));
 }
 
 static bool has_gate(const struct cs_jtree *pod)
@@ -345,6 +360,7 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     const char *id = sim_label(o->t, CS_LABEL_INSTANCE_ID);
 
     o->doomed = true;
+    sim_promise_claim_deleted(s, o);
     sim_rules_destructive(s, "the deletion of claim", o->name);
     sim_rules_claim_goes(s, o);
     if (!when_read(s, reuse_is_off))
@@ -367,6 +383,8 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
         check_claim_delete(s, o);
     if (who == SIM_CONTROLLER)
         sim_rules_touched(s, o);
+    if (who == SIM_CONTROLLER && o->kind == CS_K_REVISION)
+        sim_promise_revision_deleted(s, o);
     if (o->kind == CS_K_SET)
         s->set_gone_ms = s->now_ms;
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
@@ -444,6 +462,7 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
 static void take_limits(struct sim *s, const struct cs_jtree *set)
 {
     struct sim_limit l = {.from_ms = s->now_ms,
+        .rv = s->rv,
         .replicas = sim_int(set, "spec/replicas", 1),
         .surge = sim_surge(set),
         .floor = sim_int(set, "spec/replicas", 1) - sim_max_unavailable(set),
@@ -521,6 +540,7 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
             p->called_for = true;
     }
     if (o->kind == CS_K_POD) {
+        sim_promise_note_revision(s, o, after);
         note_kept(s, o, after);
         sim_rules_note_pod(s, who, o, after);
     }

@@ -174,6 +174,8 @@ static bool step(struct sim *s)
     cs_loop_run_due(&s->world);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
         sim_replica_step(&s->replicas[i]);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        s->replicas[i].stalled = false;
     return true;
 }
 
@@ -201,6 +203,10 @@ static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *
 void sim_play(struct sim *s)
 {
     char why[256] = "";
+
+    (void)sim_deal(s, "the server");
+    s->pages_only = sim_chance(s, 250);
+    (void)sim_deal(s, "the beginning");
     sim_user_begin(s);
     sim_start(s, 0);
     if (s->sc->standby)

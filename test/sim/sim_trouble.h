@@ -28,6 +28,7 @@ enum sim_fault {
     SIM_F_WATCH_REFUSED,
     SIM_F_WATCH_EXPIRED, /* what it missed was compacted */
     SIM_F_WATCH_FROZEN,
+    SIM_F_LIST_SLOW, /* by stream: it comes in pieces, and may end half-way */
     SIM_F_LINE_TWICE,
     SIM_F_LINE_CUT,
     SIM_F_KILLED, /* the controller, at any time */
@@ -44,6 +45,7 @@ enum sim_fault {
     SIM_F_FULL, /* … is the cluster, or nothing fits the Pods */
     SIM_F_QUOTA, /* or a webhook of somebody else refuses writes for a while */
     SIM_F_MEDDLED, /* somebody lays hands on Pods, claims, names */
+    SIM_F_REGRET, /* the user changes his mind while it is being done */
     SIM_F_REMADE, /* the set */
     SIM_F_REJECTED, /* a Pod, by its kubelet */
     SIM_F_REPORT_LATE, /* of a kubelet */

@@ -25,6 +25,8 @@ struct sim_obj {
     int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool handed, doomed; /* claim: the controller gave it to its Pod, which may be gone by now; has deleted it */
+    bool used, asked; /* claim: some Pod has had it; since the last one the controller has asked whether there is another */
+    int64_t carries_ms; /* Pod: since when it carries its revision; INT64_MAX: that was not known to whoever brought it there */
     int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
@@ -59,11 +61,18 @@ struct sim_task {
 
 struct sim_limit { /* what the user asked for, from when on */
     int64_t from_ms;
+    uint64_t rv; /* of the set */
     int64_t replicas, surge;
     int64_t floor; /* Pods that must stay available: replicas less maxUnavailable */
     int64_t min_ready_s;
     bool in_place_only, reuse_off;
     bool no_regret; /* a hook has markPodNotReady: spec §5.1 step 2 */
+};
+
+struct sim_try { /* a create of a Pod */
+    uint64_t name, replica, life; /* name: a hash of it */
+    size_t known; /* as in sim_req */
+    int64_t sent_ms;
 };
 
 struct sim_sample {
@@ -102,6 +111,8 @@ struct sim {
     uint64_t lease_rv;
     struct sim_backup *backup; /* what it may be restored to; NULL: none yet */
 
+    bool pages_only; /* it does not list by stream */
+
     /* network */
     struct sim_req *reqs;
     struct sim_stream *streams;
@@ -135,6 +146,8 @@ struct sim {
     size_t n_samples, cap_samples;
     uint64_t taken; /* available Pods that the controller took out of service */
     uint64_t fresh; /* ids that it chose anew */
+    struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
+    uint64_t n_tries;
     int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
     int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
     uint64_t n_set_reads;
