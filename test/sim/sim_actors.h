@@ -30,6 +30,7 @@ void sim_delete_set(struct sim *s, enum sim_propagation how);
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_make_set(struct sim *s);
 void sim_user_act(struct sim *s, uint64_t key); /* one thing, which is an event with this key */
+void sim_take_back(struct sim *s, uint64_t arg); /* a task */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
 
 /* sim_hooks.c */

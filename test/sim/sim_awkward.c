@@ -9,6 +9,7 @@
 #include "common/base/alloc.h"
 #include "test/sim/sim.h"
 
+#define SLOW_MS 100
 #define LATE_MS 1000 /* a request that takes longer is one that others may overtake */
 
 static void delete_pod(struct sim *s, uint64_t serial)
@@ -53,6 +54,14 @@ static const struct sim_obj *pod_of(struct sim *s, const struct sim_req *q)
     return name ? sim_find(s, CS_K_POD, name) : NULL;
 }
 
+/* He goes back to what was there before while a Pod is on its way out of service. */
+static void think_again(struct sim *s, const struct sim_req *q, const char *what, int64_t in_ms)
+{
+    if (s->regret && in_ms > SLOW_MS && q->gvr == cs_kind_gvr(CS_K_POD) && cs_streq(q->subresource, "status") &&
+        strstr(q->body, "\"False\"") && sim_strikes(s, SIM_F_REGRET, what, 400))
+        sim_later(s, sim_between(s, 1, 30), sim_take_back, 0);
+}
+
 void sim_second_thoughts(struct sim *s, const struct sim_req *q, const char *what, int64_t in_ms)
 {
     bool of_claim = sim_takes_claim(q);
@@ -62,6 +71,7 @@ void sim_second_thoughts(struct sim *s, const struct sim_req *q, const char *wha
     const struct sim_obj *pod;
     int64_t delay;
 
+    think_again(s, q, what, in_ms);
     if (!s->sc->scales || s->settled || !(of_claim || prepares) ||
         !sim_strikes(s, SIM_F_REGRET, what, late ? 500 : 60))
         return;
@@ -101,6 +111,9 @@ static void delete_claims_of(struct sim *s, uint64_t serial)
 
 void sim_pod_is_made(struct sim *s, const struct sim_obj *pod)
 {
+    if (s->sc->deletes && s->current && s->current->lost && !s->settled &&
+        sim_strikes(s, SIM_F_REGRET, pod->name, 300)) /* whoever made it does not know it yet */
+        sim_later(s, sim_between(s, 20, 2500), delete_pod, pod->serial);
     if (s->sc->meddles && s->sc->claims && !s->settled && sim_strikes(s, SIM_F_MEDDLED, pod->name, 40))
         sim_later(s, sim_between(s, 1, 300), delete_claims_of, pod->serial);
 }

@@ -194,7 +194,7 @@ static int64_t pods_in_time(struct sim *s)
 
 void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
 {
-    bool late = sim_is_late(s);
+    bool late = sim_is_late(s) && !sim_promise_reckoned_with(s, o);
 
     if (o->kind == CS_K_SET) {
         note_set(s, o);
@@ -279,8 +279,10 @@ static const struct cs_jtree *container_status(const struct cs_jtree *pod, const
 static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     struct sim_obj *p = sim_by_serial(s, o->serial);
-    bool opens = !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True") &&
-                 cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "True");
+    const char *state = sim_label(after, CS_LABEL_LIFECYCLE_STATE);
+    bool ends = cs_streq(state, "PreparingNormal") && !cs_streq(sim_label(o->t, CS_LABEL_LIFECYCLE_STATE), state);
+    bool opens = ends || (!cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True") &&
+                             cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "True"));
 
     for (size_t i = 0; p && i < CS_ARRAY_LEN(p->restarts_then); i++) {
         const struct cs_jtree *was = cs_jtree_index(sim_get(o->t, "spec/containers"), i);
@@ -292,8 +294,8 @@ static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struc
             p->restarts_then[i] = st ? sim_int(st, "restartCount", 0) : -1;
         if (st && opens && !cs_streq(sim_str(st, "image"), sim_str(is, "image")) &&
             sim_int(st, "restartCount", 0) == p->restarts_then[i])
-            sim_fail(s, "the gate of Pod %s opens before container %s has restarted as %s", o->name,
-                sim_str(is, "name"), sim_str(is, "image"));
+            sim_fail(s, "%s Pod %s %s before container %s has restarted as %s", ends ? "" : "the gate of", o->name,
+                ends ? "is to become Normal" : "opens", sim_str(is, "name"), sim_str(is, "image"));
     }
 }
 
@@ -370,7 +372,9 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     if (id && pod_is_coming(s, id))
         sim_fail(s, "claim %s is deleted while its Pod is on its way to the server", o->name);
     for (const struct sim_obj *p = s->objs; p; p = p->next)
-        if (p->kind == CS_K_POD && cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id))
+        if (p->kind == CS_K_POD &&
+            ((cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id) && sim_was_ours(s, p->t)) ||
+                sim_mounts(p->t, o->name)))
             sim_fail(s, "claim %s is deleted under Pod %s", o->name, p->name);
 }
 
@@ -449,6 +453,8 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
     const struct sim_obj *set = sim_the_set(s);
 
     (void)who;
+    if (o->kind == CS_K_POD)
+        sim_promise_note_gone(s, o);
     if (o->kind != CS_K_CLAIM || !set || sim_str(set->t, "metadata/deletionTimestamp") || !sim_was_ours(s, o->t))
         return;
     if (sim_owned_by(o->t, set->uid) && !o->doomed)
@@ -519,8 +525,10 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         sim_check_state(s); /* what has become available, or lost with its node, by time alone */
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
-    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec")))
+    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec"))) {
         s->spec_changed_ms = s->now_ms;
+        s->spec_rv = s->rv;
+    }
     if (who == SIM_CONTROLLER)
         sim_rules_touched(s, o);
     if (o->kind == CS_K_POD)

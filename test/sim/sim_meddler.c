@@ -213,8 +213,7 @@ static void come_claim_named(struct sim *s, const char *name, const char *id)
     t = sim_parse(text);
     if (sim_chance(s, 400))
         cs_jtree_set(sim_need(t, "metadata/labels"), CS_LABEL_INSTANCE_ID, cs_jtree_new_str(id));
-    s->claims_meddled_ms = s->now_ms;
-    (void)sim_create(s, SIM_USER, CS_K_CLAIM, t);
+    note(s, sim_create(s, SIM_USER, CS_K_CLAIM, t));
 }
 
 static void come_claim(struct sim *s)

@@ -114,7 +114,7 @@ static void on_effect(struct sim *s, uint64_t id)
 
 static void fill_reply(struct sim *s, struct sim_req *q, struct cs_reply *reply)
 {
-    reply->started_ms = q->sent_ms;
+    reply->started_ms = q->sent_ms + q->held_ms;
     if (q->effect_due || q->lost || !q->answer.body) {
         bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
 
@@ -184,6 +184,8 @@ static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const c
     int64_t slow_out = sim_between(s, 100, 3000);
     bool long_silence = sim_chance(s, 500);
     bool very_late = sim_chance(s, 300);
+    bool burst = is_create_of_pod(q) && sim_chance(s, 400);
+    int64_t burst_ms = sim_between(s, 100, 4000);
     int64_t late = sim_between(s, 3000, MOST_LATE_MS);
     int status = statuses[sim_below(s, CS_ARRAY_LEN(statuses))];
 
@@ -195,6 +197,8 @@ static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const c
         status = 503;
     if (!sim_fault(s, key, f, what))
         return;
+    if (burst) /* the server is overloaded */
+        s->trouble.refused_until_ms = s->now_ms + burst_ms;
     switch (f) {
     case SIM_F_LOST_BEFORE:
         q->lost = true;
@@ -247,7 +251,7 @@ static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const c
         *in = late; /* with a create on its way, or with what takes a claim away (D12) */
         q->r->dying = true;
         sim_later_offline(s, 1, kill_dying, q->r->number);
-    } else if (dice >= 38 && dice < 78 && sim_takes_claim(q) && sim_fault(s, key, SIM_F_LATE, what)) {
+    } else if (dice >= 38 && dice < 188 && sim_takes_claim(q) && sim_fault(s, key, SIM_F_LATE, what)) {
         *in = CALL_TIMEOUT_MS + late;
     }
 }
@@ -258,7 +262,7 @@ static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const c
  */
 static void choose_pause(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
 {
-    bool strikes = sim_chance(s, 8);
+    bool strikes = sim_chance(s, 12);
     int64_t ms = sim_between(s, 2000, 40000);
 
     if (!strikes || !s->sc->standby || !is_write(q) || q->r->dying || q->r->stalled ||
@@ -292,6 +296,10 @@ static void suffer(struct sim *s, struct sim_req *q)
         q->inject_after = false;
         sim_count(s, SIM_F_DENIED);
     }
+    if (s->now_ms < t->refused_until_ms && is_create_of_pod(q) && q->effect_due && !q->lost && q->inject == 0) {
+        q->inject = sim_chance(s, 500) ? 429 : 500;
+        sim_count(s, SIM_F_REFUSED);
+    }
     if (s->now_ms < t->no_lease_until_ms && is_lease(q)) {
         q->lost = true;
         q->effect_due = sim_chance(s, 300);
@@ -323,6 +331,7 @@ static struct sim_req *req_new(struct sim_replica *r, const struct cs_call *call
         .ctx = ctx,
         .sent_ms = s->now_ms,
         .sent_rv = s->rv,
+        .life = r->life,
         .effect_due = true,
         .answer_due = true};
     s->reqs = q;
@@ -391,10 +400,10 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     if (is_create_of_pod(q))
         sim_promise_sent(s, q);
     if (q->effect_due)
-        sim_second_thoughts(s, q, what, in);
+        sim_second_thoughts(s, q, what, in + out);
     sim_say(s, "request %llu: %s%s", (unsigned long long)q->id, what,
         q->inject || q->lost || q->cut_body || !q->effect_due || in >= CALL_TIMEOUT_MS ? " (fault)" : "");
-    q->sent_ms += held;
+    q->held_ms = held;
     if (q->effect_due)
         sim_later_offline(s, held + in, on_effect, q->id);
     sim_later_offline(s, held + (in + out < CALL_TIMEOUT_MS ? in + out : CALL_TIMEOUT_MS), on_answer, q->id);

@@ -13,12 +13,13 @@
 #define KNOWN_AFTER_MS                                                                                                 \
     1500 /* without faults, between what the user asked for and its being acted on; a set counts as fresh for 1 s */
 
+#define SLOWLY_KNOWN_MS 6000 /* … and with slow requests */
 #define DOUBT_MS 70000 /* so long after a create was given up it may be sent again */
 
 /* Without faults: what the user last asked for was known when this was decided. */
 bool sim_wish_is_known(const struct sim *s)
 {
-    return !s->sc->faults && s->spec_changed_ms < sim_sent_ms(s) - KNOWN_AFTER_MS;
+    return !s->sc->faults && s->spec_changed_ms < sim_sent_ms(s) - (s->sc->slow ? SLOWLY_KNOWN_MS : KNOWN_AFTER_MS);
 }
 
 static bool at_target(const struct sim_obj *set, const struct cs_jtree *pod)
@@ -123,6 +124,20 @@ static size_t known_limit(const struct sim *s, const struct sim_replica *r)
     return i > 0 ? i - 1 : 0;
 }
 
+/*
+ * D12: what a predecessor sent may yet take a claim away. Whoever leads writes it once, and waits for the answer, before it makes a
+ * Pod that mounts it.
+ */
+static void check_fenced(struct sim *s, const struct sim_req *q)
+{
+    cs_autojtree *pod = sim_parse(q->body);
+
+    for (const struct sim_obj *o = s->objs; o && !sim_was_restored(s); o = o->next)
+        if (o->kind == CS_K_CLAIM && o->used && sim_mounts(pod, o->name) && o->rv <= q->r->gained_rv)
+            sim_fail(s, "D12: Pod %s is to take claim %s over as a predecessor left it", sim_str(pod, "metadata/name"),
+                o->name);
+}
+
 /* A create in doubt is sent again, by what was known when it was sent first (D5e). */
 void sim_promise_sent(struct sim *s, struct sim_req *q)
 {
@@ -135,12 +150,40 @@ void sim_promise_sent(struct sim *s, struct sim_req *q)
     for (size_t i = 0; i < CS_ARRAY_LEN(s->tries); i++) {
         const struct sim_try *x = &s->tries[i];
 
-        if (x->name == t.name && x->replica == t.replica && x->life == t.life && x->sent_ms > s->now_ms - DOUBT_MS &&
-            x->known < t.known)
+        if (x->name != t.name || x->replica != t.replica || x->life != t.life || x->sent_ms < s->now_ms - DOUBT_MS)
+            continue;
+        q->resent = true;
+        if (x->known < t.known)
             t.known = x->known;
     }
     s->tries[s->n_tries++ % CS_ARRAY_LEN(s->tries)] = t;
     q->known = t.known;
+    q->told = s->spec_rv <= q->r->set_known_rv;
+    check_fenced(s, q);
+}
+
+void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod)
+{
+    s->gone[s->n_gone++ % CS_ARRAY_LEN(s->gone)] =
+        (struct sim_try){.name = cs_fnv64_1a(CS_FNV64_INIT, pod->name, strlen(pod->name)), .sent_ms = pod->created_ms};
+}
+
+/*
+ * It tries the same name for as long as the first create may land (D5e), and counts that Pod. Not when another of that name has come
+ * and gone meanwhile, nor when somebody else had the name.
+ */
+bool sim_promise_reckoned_with(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_req *q = s->current;
+    uint64_t name = cs_fnv64_1a(CS_FNV64_INIT, pod->name, strlen(pod->name));
+
+    if (pod->kind != CS_K_POD || !q || s->sc->standby || s->sc->meddles || !q->r->up || q->r->life != q->life ||
+        sim_was_restored(s))
+        return false;
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->gone); i++)
+        if (s->gone[i].name == name && s->gone[i].sent_ms >= q->sent_ms)
+            return false;
+    return true;
 }
 
 /* ---- ids and claims that are taken over ---- */
@@ -159,7 +202,8 @@ void sim_promise_new_pod(struct sim *s, const struct sim_obj *pod, bool late)
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    if (!late && set && sim_wish_is_known(s) && sim_named_for_delete(set->t, pod->name))
+    late = late || s->current->resent;
+    if (!late && set && s->current->told && sim_named_for_delete(set->t, pod->name))
         sim_fail(s, "D16: Pod %s is made while podsToDelete has its name", pod->name);
     for (struct sim_obj *o = s->objs; o; o = o->next) {
         if (o->kind != CS_K_CLAIM || !sim_mounts(pod->t, o->name))

@@ -39,6 +39,7 @@ static void decide_or_not(void *ctx)
     if (lead == r->c->deciding)
         return;
     r->gained_ms = r->s->now_ms;
+    r->gained_rv = r->s->rv;
     sim_say(r->s, "replica %u %s", r->number, lead ? "leads" : "does not lead any more");
     cs_controller_lead(r->c, lead);
 }

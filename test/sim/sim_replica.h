@@ -25,6 +25,7 @@ struct sim_replica {
     struct cs_controller *c;
     struct cs_leader *leader; /* NULL: it is alone and always writes */
     char identity[32];
+    uint64_t gained_rv; /* the server's version when it became leader */
     int64_t gained_ms, listed_ms[CS_K_COUNT]; /* when it became leader, and when it last began to read each kind */
     struct cs_loop loop;
     struct cs_clock clock;

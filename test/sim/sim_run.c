@@ -145,6 +145,7 @@ static void peace(struct sim *s, uint64_t arg)
     (void)arg;
     s->faults_on = false;
     s->trouble.denied_until_ms = s->trouble.down_until_ms = s->trouble.no_lease_until_ms = 0;
+    s->trouble.refused_until_ms = 0;
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
         s->replicas[i].skew_ms = 0;
     sim_watch_thaw(s);

@@ -68,6 +68,7 @@ struct sim_trouble {
     uint32_t dealt[1 << 12]; /* how often a hash of a stream was dealt so far: the ordinal of the next */
     uint64_t counts[SIM_F_COUNT];
     int64_t denied_until_ms, down_until_ms; /* a right is missing, the server is away */
+    int64_t refused_until_ms; /* creates of Pods are: the server is overloaded */
     int64_t no_lease_until_ms, restored_ms;
     int64_t undone_until_ms; /* a create may come that was decided on what a restoration has undone (D5e) */
     const char *denied_verb; /* as roles name it */

@@ -129,6 +129,7 @@ struct sim {
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
     int64_t spec_changed_ms; /* when the set's spec last changed */
+    uint64_t spec_rv; /* … and the version that it got */
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
@@ -148,6 +149,8 @@ struct sim {
     uint64_t fresh; /* ids that it chose anew */
     struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
     uint64_t n_tries;
+    struct sim_try gone[64]; /* the last Pods that are no more, by name and when they came; a ring */
+    uint64_t n_gone;
     int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
     int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
     uint64_t n_set_reads;

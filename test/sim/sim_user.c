@@ -181,11 +181,14 @@ static void edit_claim_templates(struct sim *s, struct cs_jtree *set)
     struct cs_jtree *list = sim_get(set, "spec/volumeClaimTemplates");
     struct cs_jtree *mount;
 
-    if (sim_chance(s, 300)) /* revisions of the peer, who does not record the claim templates */
-        forget_claim_templates(s);
     if (sim_chance(s, 600)) /* with Pods to be made at the old revision */
         cs_jtree_set(sim_need(set, "spec/updateStrategy"), "partition", cs_jtree_new_i64(sim_between(s, 2, 5)));
     if (cs_jtree_count(list) > 1) {
+        if (sim_chance(s, 500)) /* revisions of the peer, who does not record the claim templates */
+            forget_claim_templates(s);
+        if (s->sc->scales && sim_chance(s, 500))
+            cs_jtree_set(cs_jtree_get(set, "spec"), "replicas",
+                cs_jtree_new_i64(sim_int(set, "spec/replicas", 1) + sim_between(s, 1, 2)));
         cs_jtree_remove(list, cs_jtree_index(list, 1));
         cs_jtree_del(container(set, 0), "volumeMounts");
         return;
@@ -215,7 +218,7 @@ static void keep_pod(struct sim *s)
 /* What a user does about claims. True: it was an edit of the set. */
 static bool mind_claims(struct sim *s, struct cs_jtree *set)
 {
-    switch (sim_below(s, 6)) {
+    switch (sim_below(s, 7)) {
     case 0:
     case 1:
         cs_jtree_set(sim_need(set, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(sim_chance(s, 500)));
@@ -224,6 +227,7 @@ static bool mind_claims(struct sim *s, struct cs_jtree *set)
         edit_size(s, set);
         return true;
     case 3:
+    case 4:
         edit_claim_templates(s, set);
         return true;
     default:
@@ -232,7 +236,7 @@ static bool mind_claims(struct sim *s, struct cs_jtree *set)
     }
 }
 
-static void take_back(struct sim *s, uint64_t arg)
+void sim_take_back(struct sim *s, uint64_t arg)
 {
     struct sim_obj *set = sim_the_set(s);
     struct cs_jtree *t;
@@ -318,7 +322,7 @@ static void act_on_set(struct sim *s)
         return;
     if (!s->regret && sim_chance(s, 250)) { /* a mistake, taken back while it is being carried out */
         s->regret = cs_jtree_dup(cs_jtree_get(set->t, "spec"));
-        sim_later(s, sim_chance(s, 700) ? sim_between(s, 5, 400) : sim_between(s, 400, 12000), take_back, 0);
+        sim_later(s, sim_chance(s, 700) ? sim_between(s, 5, 400) : sim_between(s, 400, 12000), sim_take_back, 0);
     }
     (void)sim_commit(s, SIM_USER, set, cs_take(t));
 }

@@ -247,7 +247,7 @@ static void dawdle(struct sim *s, struct sim_stream *w, size_t lines)
 
     if (!s->faults_on || !strikes || !sim_fault(s, w->key, SIM_F_LIST_SLOW, cs_kind_gvr(w->kind)->resource))
         return;
-    w->slow_lines = lines;
+    w->slow_lines = lines + (size_t)sim_below(s, 5); /* and what comes after it */
     w->cut_after = cut ? after : 0;
 }
 
