@@ -63,6 +63,7 @@ void sim_edits_done(struct sim *s);
 void sim_meddle(struct sim *s);
 void sim_meddle_settle(struct sim *s);
 void sim_name_is_wanted(struct sim *s, enum cs_kind k, const char *name); /* by a create of the controller */
+void sim_claim_is_made(struct sim *s, struct sim_obj *claim); /* by the controller */
 void sim_remake(struct sim *s);
 void sim_refuse(struct sim *s);
 const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k);

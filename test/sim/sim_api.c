@@ -141,6 +141,8 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
         sim_pod_changed(s, o);
     if (k == CS_K_POD && who == SIM_CONTROLLER)
         sim_pod_is_made(s, o);
+    if (k == CS_K_CLAIM && who == SIM_CONTROLLER)
+        sim_claim_is_made(s, o);
     if (k == CS_K_CLAIM)
         sim_claim_created(s, o);
     return o;

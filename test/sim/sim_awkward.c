@@ -65,15 +65,14 @@ static void think_again(struct sim *s, const struct sim_req *q, const char *what
 void sim_second_thoughts(struct sim *s, const struct sim_req *q, const char *what, int64_t in_ms)
 {
     bool of_claim = sim_takes_claim(q);
-    bool prepares =
-        q->gvr == cs_kind_gvr(CS_K_POD) && q->verb != CS_VERB_CREATE && q->body && strstr(q->body, "\"PreparingDelete\"");
+    bool prepares = q->gvr == cs_kind_gvr(CS_K_POD) && q->verb != CS_VERB_CREATE && q->body &&
+                    strstr(q->body, "\"PreparingDelete\"");
     bool late = in_ms > LATE_MS;
     const struct sim_obj *pod;
     int64_t delay;
 
     think_again(s, q, what, in_ms);
-    if (!s->sc->scales || s->settled || !(of_claim || prepares) ||
-        !sim_strikes(s, SIM_F_REGRET, what, late ? 500 : 60))
+    if (!s->sc->scales || s->settled || !(of_claim || prepares) || !sim_strikes(s, SIM_F_REGRET, what, late ? 500 : 60))
         return;
     pod = pod_of(s, q);
     delay = prepares ? sim_between(s, 5, 2500) : sim_chance(s, 500) ? sim_between(s, 1, 40) : sim_between(s, 40, 3000);

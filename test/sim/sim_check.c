@@ -133,8 +133,13 @@ static bool excess_lately(struct sim *s)
      */
     if (most_pods + creates_under_way(s) + most_allowed(s, true) > least)
         return true;
-    /* A frozen watch: what was created while more were asked for is known, what somebody deleted since is not. */
-    return s->sc->faults && most_allowed(s, false) > least;
+    /*
+     * A create in doubt counts, and after a restored server those that it was to stand in for may be back (docs/reliability.md).
+     * A frozen watch or a slow list: what was created while more were asked for, or landed when nobody reckoned with it any more, is
+     * known; what somebody deleted since is not.
+     */
+    return s->sc->faults && (most_allowed(s, false) > least || sim_was_restored(s) ||
+                                (s->late_create_ms != 0 && s->late_create_ms > sim_window_begin(s)));
 }
 
 /*
@@ -206,6 +211,8 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
     s->orphan_creates = s->orphan_creates || late;
+    if (late)
+        s->late_create_ms = s->now_ms;
     check_pod_name(s, o);
     sim_rules_new_pod(s, o, late || sim_was_restored(s));
     o->late = late;
@@ -372,9 +379,8 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     if (id && pod_is_coming(s, id))
         sim_fail(s, "claim %s is deleted while its Pod is on its way to the server", o->name);
     for (const struct sim_obj *p = s->objs; p; p = p->next)
-        if (p->kind == CS_K_POD &&
-            ((cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id) && sim_was_ours(s, p->t)) ||
-                sim_mounts(p->t, o->name)))
+        if (p->kind == CS_K_POD && ((cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id) && sim_was_ours(s, p->t)) ||
+                                       sim_mounts(p->t, o->name)))
             sim_fail(s, "claim %s is deleted under Pod %s", o->name, p->name);
 }
 

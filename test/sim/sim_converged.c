@@ -83,16 +83,6 @@ static bool wants_growth(const struct sim_obj *set)
     return cs_streq(sim_annotation(set->t, CS_ANNO_EXPAND_CLAIMS), "true");
 }
 
-/* D4: where a stranger has a claim of this id, nothing is done about the others. */
-static bool contested(const struct sim *s, const struct sim_obj *claim)
-{
-    for (const struct sim_obj *o = s->objs; o; o = o->next)
-        if (o->kind == CS_K_CLAIM && o != claim && !sim_was_ours(s, o->t) &&
-            cs_streq(strrchr(o->name, '-'), strrchr(claim->name, '-')))
-            return true;
-    return false;
-}
-
 static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
 {
     const struct sim_obj *p = pod_with_id(s, sim_label(o->t, CS_LABEL_INSTANCE_ID));
@@ -103,7 +93,7 @@ static bool claim_done(struct sim *s, const struct sim_obj *set, const struct si
     if (sim_str(o->t, "metadata/deletionTimestamp") && !o->meddled_ms &&
         (cs_streq(sim_controller_of(o->t), set->uid) || !(s->sc->remakes || s->sc->meddles)))
         return no(ret_why, size, "is Terminating", o->name);
-    if (!sim_owned_by(o->t, set->uid) || o->meddled_ms != 0 || contested(s, o))
+    if (!sim_owned_by(o->t, set->uid) || o->meddled_ms != 0)
         return true;
     if (reuse_is_off(set) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
         return no(ret_why, size, "has no Pod that needs it, and nothing takes it over", o->name);

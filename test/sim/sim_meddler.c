@@ -224,6 +224,15 @@ static void come_claim(struct sim *s)
     come_claim_named(s, name, id);
 }
 
+/* D4: where a stranger has a claim of this id, nothing is done about the others, also for a while after that one has gone. */
+void sim_claim_is_made(struct sim *s, struct sim_obj *claim)
+{
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_CLAIM && o != claim && !sim_was_ours(s, o->t) &&
+            cs_streq(strrchr(o->name, '-'), strrchr(claim->name, '-')))
+            note(s, claim);
+}
+
 /* Somebody makes a Pod or claim of that name just before the controller does. */
 void sim_name_is_wanted(struct sim *s, enum cs_kind k, const char *name)
 {
@@ -234,8 +243,7 @@ void sim_name_is_wanted(struct sim *s, enum cs_kind k, const char *name)
         return;
     note_claims(s, name);
     if (k == CS_K_POD)
-        (void)sim_create(
-            s, SIM_USER, k, foreign_pod(name, sim_chance(s, 300) ? id : NULL, sim_chance(s, 500), NULL));
+        (void)sim_create(s, SIM_USER, k, foreign_pod(name, sim_chance(s, 300) ? id : NULL, sim_chance(s, 500), NULL));
     else
         come_claim_named(s, name, id);
 }

@@ -116,8 +116,8 @@ void sim_crash(struct sim_replica *r)
         return;
     sim_say(r->s, "replica %u ends", r->number);
     sim_stop(r);
-    sim_later_offline(
-        r->s, sim_chance(r->s, 400) ? sim_between(r->s, 50, 1000) : sim_between(r->s, 1000, 15000), sim_start, r->number);
+    sim_later_offline(r->s, sim_chance(r->s, 400) ? sim_between(r->s, 50, 1000) : sim_between(r->s, 1000, 15000),
+        sim_start, r->number);
 }
 
 static void end_now(void *ctx)

@@ -73,7 +73,8 @@ void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod);
 bool sim_promise_reckoned_with(struct sim *s, const struct sim_obj *pod);
 void sim_promise_asked(struct sim *s, const char *pod); /* the server has said that there is none */
 void sim_promise_new_pod(struct sim *s, const struct sim_obj *pod, bool late); /* late: as sim_rules_new_pod */
-void sim_promise_guarded(struct sim *s, const struct sim_req *q, const struct sim_obj *o); /* the request takes effect */
+void sim_promise_guarded(
+    struct sim *s, const struct sim_req *q, const struct sim_obj *o); /* the request takes effect */
 void sim_promise_revision_deleted(struct sim *s, const struct sim_obj *rev);
 void sim_promise_claim_deleted(struct sim *s, const struct sim_obj *claim);
 void sim_promise_strike(struct sim *s, const struct sim_obj *set, const struct cs_jtree *after);

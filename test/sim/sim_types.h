@@ -25,8 +25,10 @@ struct sim_obj {
     int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool handed, doomed; /* claim: the controller gave it to its Pod, which may be gone by now; has deleted it */
-    bool used, asked; /* claim: some Pod has had it; since the last one the controller has asked whether there is another */
-    int64_t carries_ms; /* Pod: since when it carries its revision; INT64_MAX: that was not known to whoever brought it there */
+    bool used,
+        asked; /* claim: some Pod has had it; since the last one the controller has asked whether there is another */
+    int64_t
+        carries_ms; /* Pod: since when it carries its revision; INT64_MAX: that was not known to whoever brought it there */
     int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
@@ -133,6 +135,7 @@ struct sim {
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
+    int64_t late_create_ms; /* when the last one came that nobody reckoned with, or 0 */
     int64_t judge_from_ms; /* when nothing can change any more though the set is not there */
     bool settled; /* the user has made the last edits, and nothing new goes wrong */
     struct sim_hindrance hindrance;

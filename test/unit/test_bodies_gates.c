@@ -132,7 +132,8 @@ static void a3_resources_are_recorded_and_not_patched(void **state)
     assert_has(&out, "\\'lastContainerStatuses\\':null,\\'updateResources\\':true,\\'containerResources\\':{\\'c\\':{"
                      "\\'limits\\':{\\'cpu\\':\\'3\\'}}},\\'containerBatchesRecord\\':[{\\'timestamp\\':"
                      "\\'2025-01-02T03:04:05Z\\',\\'containers\\':[\\'c\\']}]}");
-    assert_lacks(&out, "/spec/"); /* pods/resize alone takes resources */
+    assert_lacks(&out, "/resources"); /* pods/resize alone takes them */
+    assert_lacks(&out, "'op':'replace'");
     assert_lacks(&out, "/status/conditions"); /* it stays in service, so nothing is asked of its gate */
     assert_lacks(&out, "updateImages");
     fx_done(&f);
