@@ -11,6 +11,7 @@
 #include "controller/cloneset/controller.h"
 #include "test/sim/sim_net.h"
 #include "test/sim/sim_replica.h"
+#include "test/sim/sim_samples.h"
 #include "test/sim/sim_trouble.h"
 
 struct sim_obj {
@@ -59,30 +60,6 @@ struct sim_task {
     uint64_t arg;
     bool offline; /* goes on while the server is away */
     struct cs_rand rand; /* its own, so that it does what it does whatever else happens meanwhile */
-};
-
-struct sim_limit { /* what the user asked for, from when on */
-    int64_t from_ms;
-    uint64_t rv; /* of the set */
-    int64_t replicas, surge;
-    int64_t floor; /* Pods that must stay available: replicas less maxUnavailable */
-    int64_t min_ready_s;
-    bool in_place_only, reuse_off;
-    bool no_regret; /* a hook has markPodNotReady: spec §5.1 step 2 */
-};
-
-struct sim_try { /* a create of a Pod */
-    uint64_t name, replica, life; /* name: a hash of it */
-    size_t known; /* as in sim_req */
-    int64_t sent_ms;
-};
-
-struct sim_sample {
-    int64_t from_ms, pods, replicas;
-    int64_t available;
-    int64_t kept; /* available, or to be deleted by name or mark: what spec §5.2 does not call missing */
-    int64_t held; /* ids that wait for a Pod because of their claims (D1) */
-    uint64_t taken, fresh; /* what the controller had done by then: see struct sim */
 };
 
 struct sim_options { /* a run is a function of these */

@@ -489,29 +489,6 @@ static void spec_6_4_metadata_changes_touch_no_container(void **state)
     fx_done(&f);
 }
 
-/* A container that stays as it is may be another one on a server that was restored: then nothing of the update is written. */
-static void d5c_an_update_tests_the_images_that_it_leaves(void **state)
-{
-    struct fx f;
-    struct cs_error err = CS_ERROR_INIT;
-    cs_autostrbuf apply = CS_STRBUF_INIT;
-    cs_autostrbuf start = CS_STRBUF_INIT;
-
-    (void)state;
-    fx_empty(&f);
-    fx_set(&f, "", FX_OLD, "");
-    fx_revision(&f, "web-a", 1, "{'metadata':{'labels':{'a':'1'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
-    fx_revision(&f, "web-b", 2, "{'metadata':{'labels':{'a':'2'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
-    (void)fx_pod(&f, "bbbbb old gate-off");
-    struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .now_ms = AT};
-    assert_true(cs_body_inplace_apply(&b, &apply, &err));
-    assert_has(&apply, "{'op':'test','path':'/spec/containers/0/image','value':'nginx:1'}");
-    b.grace_s = 30;
-    assert_true(cs_body_inplace_start(&b, &start, &err));
-    assert_has(&start, "{'op':'test','path':'/spec/containers/0/image','value':'nginx:1'}");
-    fx_done(&f);
-}
-
 /* Emptying a map of the template takes off what the template had, and nothing of others. */
 static void quirk_8_what_others_put_on_a_pod_stays(void **state)
 {
@@ -612,7 +589,6 @@ int main(void)
         cmocka_unit_test(d14_status_patches),
         cmocka_unit_test(spec_6_6_apply),
         cmocka_unit_test(spec_6_4_metadata_changes_touch_no_container),
-        cmocka_unit_test(d5c_an_update_tests_the_images_that_it_leaves),
         cmocka_unit_test(quirk_8_what_others_put_on_a_pod_stays),
         cmocka_unit_test(spec_6_7_start_then_apply),
         cmocka_unit_test(an_image_for_a_container_the_pod_lacks_is_an_error),

@@ -135,12 +135,36 @@ static void d12_a_fence_names_the_version_it_replaces(void **state)
     fx_done(&f);
 }
 
+/* A container that stays as it is may be another one on a server that was restored: then nothing of the update is written. */
+static void d5c_an_update_tests_the_images_that_it_leaves(void **state)
+{
+    struct fx f;
+    struct cs_error err = CS_ERROR_INIT;
+    cs_autostrbuf apply = CS_STRBUF_INIT;
+    cs_autostrbuf start = CS_STRBUF_INIT;
+
+    (void)state;
+    fx_empty(&f);
+    fx_set(&f, "", FX_OLD, "");
+    fx_revision(&f, "web-a", 1, "{'metadata':{'labels':{'a':'1'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
+    fx_revision(&f, "web-b", 2, "{'metadata':{'labels':{'a':'2'}},'spec':{'containers':[{'name':'c','image':'i'}]}}");
+    (void)fx_pod(&f, "bbbbb old gate-off");
+    struct cs_inplace_body b = {.pod = f.pods[0], .from = f.revs[0], .to = f.revs[1], .now_ms = AT};
+    assert_true(cs_body_inplace_apply(&b, &apply, &err));
+    assert_has(&apply, "{'op':'test','path':'/spec/containers/0/image','value':'nginx:1'}");
+    b.grace_s = 30;
+    assert_true(cs_body_inplace_start(&b, &start, &err));
+    assert_has(&start, "{'op':'test','path':'/spec/containers/0/image','value':'nginx:1'}");
+    fx_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_6_6_what_the_kubelet_has_still_to_act_on_stays_recorded),
         cmocka_unit_test(spec_6_12_an_image_that_is_overtaken_is_recorded_anew),
         cmocka_unit_test(d12_a_fence_names_the_version_it_replaces),
+        cmocka_unit_test(d5c_an_update_tests_the_images_that_it_leaves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
