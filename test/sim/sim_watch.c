@@ -329,7 +329,7 @@ static void on_open(struct sim *s, uint64_t id)
     if (refused(s, w))
         return;
     if (!begin(s, w)) {
-        if (sim_chance(s, 500)) {
+        if (sim_chance(s, 250)) {
             stream_end(s, w, CS_ERR_GONE, 410);
             return;
         }
@@ -416,6 +416,17 @@ void sim_watch_drop(struct sim *s)
     }
 }
 
+/* What it has missed is compacted when it ends. */
+static void expire_frozen(struct sim *s, uint64_t id)
+{
+    struct sim_stream *w = stream_of(s, id);
+
+    if (!w || !w->open || !s->faults_on)
+        return;
+    s->compacted_rv = s->rv;
+    stream_end(s, w, CS_ERR_TRANSPORT, 200);
+}
+
 void sim_watch_freeze(struct sim *s)
 {
     struct sim_stream *w = any_stream(s);
@@ -424,6 +435,8 @@ void sim_watch_freeze(struct sim *s)
         return;
     w->frozen_until_ms = s->now_ms + (sim_chance(s, 800) ? sim_between(s, 500, 20000) : sim_between(s, 20000, 200000));
     sim_say(s, "watch %llu is frozen until %lld", (unsigned long long)w->id, (long long)w->frozen_until_ms);
+    if (sim_chance(s, 300))
+        sim_later_offline(s, w->frozen_until_ms - s->now_ms - 1, expire_frozen, w->id);
 }
 
 void sim_watch_thaw(struct sim *s)
