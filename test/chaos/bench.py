@@ -83,6 +83,11 @@ class Bench:
                     found[event.obj["metadata"]["uid"]] = event.obj
         return found
 
+    def unfinished(self):
+        """Of the set `web` something is still to be done by whoever runs Pods."""
+        pods = self.pods().values()
+        return len(pods) != self.size or any(not kube.pod_available(pod) or image_of(pod) != self.image for pod in pods)
+
     def settle(self, timeout=120):
         """At rest: the sets are as they should be, and each Pod has its own claim."""
 
@@ -202,3 +207,10 @@ class Bench:
         when = " after " + ", ".join(map(str, self.moments)) + f" of {work.total}" if self.moments else ""
         progress(f"round {self.rounds}: {work.name}, {fault.__name__.replace('_', ' ')}{when}; "
                  f"at rest after {time.monotonic() - begin:.1f} s")
+
+
+class InstalledBench(Bench):
+    """With the controllers that are installed in the cluster: nothing of ours stands between them and the API server."""
+
+    def restart(self, *_flags, **_settings):
+        pass

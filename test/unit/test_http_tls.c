@@ -96,6 +96,24 @@ static void handler(void *ctx, const struct cs_http_req *req, struct cs_http_res
     cs_strbuf_addf(resp->body, "%s %zu", req->path, req->body.len);
 }
 
+struct strangers {
+    pthread_mutex_t lock;
+    unsigned n;
+    char peer[64], why[128];
+};
+
+static void note_stranger(void *ctx, const char *peer, const char *why)
+{
+    struct strangers *s = ctx;
+
+    (void)pthread_mutex_lock(&s->lock);
+    s->n++;
+    (void)snprintf(s->peer, sizeof(s->peer), "%s", peer);
+    (void)snprintf(s->why, sizeof(s->why), "%s", why);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+/* ctx: what the answers want; of the plain handler struct strangers, or NULL. */
 static struct cs_http_server *start_with(
     cs_http_handler answer, void *ctx, const struct cs_log *log, const char *client_ca, const char *names)
 {
@@ -107,6 +125,7 @@ static struct cs_http_server *start_with(
         .client_ca_pem = client_ca,
         .client_names = names,
         .handler = answer,
+        .stranger = ctx && answer == &handler ? &note_stranger : NULL,
         .ctx = ctx,
         .log = log};
 
@@ -163,7 +182,8 @@ static bool tls_connect(struct peer *p, struct tls *t, uint16_t port, const char
     memset(t, 0, sizeof(*t));
     if (!peer_connect(p, port))
         return false;
-    (void)gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL);
+    /* Also a certificate of a CA that the server does not name. */
+    (void)gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT);
     (void)gnutls_certificate_allocate_credentials(&t->cred);
     if (ca)
         (void)gnutls_certificate_set_x509_trust(t->cred, (gnutls_x509_crt_t *)(uintptr_t)&ca->crt, 1);
@@ -375,6 +395,66 @@ static void test_a_certificate_for_servers_is_none_for_clients(void **state)
     cs_http_server_free(s);
 }
 
+/* The alert that a client gets for its certificate; the fatal ones have numbers above 0. */
+static int alert_for(uint16_t port, const char *priorities, const struct pair *ca, const struct pair *client)
+{
+    struct answer a;
+    struct tls t;
+    struct peer p;
+    int alert;
+
+    if (tls_connect(&p, &t, port, priorities, ca, client) && peer_post(&p, "/1", "x", 1, &a))
+        fail_msg("answered with %d", a.status);
+    alert = (int)gnutls_alert_get(t.session);
+    tls_close(&p, &t);
+    return alert;
+}
+
+/* "EOF" is what an API server's user would read otherwise. */
+static void test_a_refused_client_is_told_why_and_so_are_we(void **state)
+{
+    enum { NONE, STRANGER, EXPIRED, SERVER, NAMED, N };
+    static const struct {
+        const char *priorities;
+        int client, alert;
+        const char *why;
+    } rows[] = {
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.3", NONE, GNUTLS_A_CERTIFICATE_REQUIRED, "it shows no certificate of the client CA"},
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.2", NONE, GNUTLS_A_HANDSHAKE_FAILURE, "it shows no certificate of the client CA"},
+        {NULL, STRANGER, GNUTLS_A_UNKNOWN_CA, "its certificate is of another CA: CN=stranger"},
+        {NULL, EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED, "its certificate has expired: CN=expired"},
+        {NULL, SERVER, GNUTLS_A_UNSUPPORTED_CERTIFICATE, "its certificate is not one for clients: CN=two"},
+        {NULL, NAMED, GNUTLS_A_ACCESS_DENIED, "the common name of its certificate is not an allowed one: CN=named"},
+        {"NORMAL:-VERS-ALL:+VERS-TLS1.2", NAMED, GNUTLS_A_ACCESS_DENIED,
+            "the common name of its certificate is not an allowed one: CN=named"},
+    };
+    struct fixture *f = *state;
+    struct pair pairs[N], other_ca;
+
+    make_pair(&other_ca, "other", NULL, time(NULL) + 86400);
+    make_pair(&pairs[STRANGER], "stranger", &other_ca, time(NULL) + 86400);
+    make_pair(&pairs[EXPIRED], "expired", &f->ca, time(NULL) - 60);
+    make_pair_for(&pairs[SERVER], "two", &f->ca, time(NULL) + 86400, GNUTLS_KP_TLS_WWW_SERVER);
+    make_pair(&pairs[NAMED], "named", &f->ca, time(NULL) + 86400);
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct strangers told = {.lock = PTHREAD_MUTEX_INITIALIZER};
+        struct cs_http_server *s = start_with(&handler, &told, NULL, f->ca.cert_pem, "two,twofold");
+        const struct pair *client = rows[i].client == NONE ? NULL : &pairs[rows[i].client];
+        int alert;
+
+        assert_true(cs_http_server_set_pair(s, f->one.cert_pem, f->one.key_pem, NULL));
+        alert = alert_for(cs_http_server_port(s), rows[i].priorities, &f->ca, client);
+        assert_true(tls_answers(cs_http_server_port(s), NULL, &f->ca, &f->two));
+        cs_http_server_free(s);
+        if (alert != rows[i].alert || told.n != 1 || strcmp(told.why, rows[i].why) != 0)
+            fail_msg("row %zu: alert %d, told %u times: %s", i, alert, told.n, told.why);
+        assert_string_equal(told.peer, "127.0.0.1");
+    }
+    drop_pair(&other_ca);
+    for (int i = NONE + 1; i < N; i++)
+        drop_pair(&pairs[i]);
+}
+
 static void test_useless_pairs_are_refused_and_the_old_one_stays(void **state)
 {
     struct fixture *f = *state;
@@ -554,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_client_certificates),
         cmocka_unit_test(test_names_of_client_certificates),
         cmocka_unit_test(test_a_certificate_for_servers_is_none_for_clients),
+        cmocka_unit_test(test_a_refused_client_is_told_why_and_so_are_we),
         cmocka_unit_test(test_useless_pairs_are_refused_and_the_old_one_stays),
         cmocka_unit_test(test_a_bad_client_ca_stops_the_start),
         cmocka_unit_test(test_large_bodies_over_tls),
