@@ -200,7 +200,8 @@ void cs_router_stranger(void *ctx, const char *peer, const char *why)
     }
     (void)pthread_mutex_unlock(&r->strangers);
     if (untold >= 0)
-        cs_log_warn(r->log, "refused a client", CS_KVS("peer", peer), CS_KVS("reason", why), CS_KVI("othersBefore", untold));
+        cs_log_warn(
+            r->log, "refused a client", CS_KVS("peer", peer), CS_KVS("reason", why), CS_KVI("othersBefore", untold));
 }
 
 /* ---- the way of a request ---- */
