@@ -68,12 +68,15 @@ static void tell_of_stranger(const struct cs_http_server *s, struct MHD_Connecti
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *from = info ? info->client_addr : NULL; /* as accepted: it may have left */
-    char peer[INET6_ADDRSTRLEN + 16] = "";
+    char peer[INET6_ADDRSTRLEN + 16] = ""; /* with a scope */
     socklen_t len = from && from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    static const char mapped[] = "::ffff:"; /* before the dots of an IPv4 address */
+    bool v4;
 
     if (from)
         (void)getnameinfo(from, len, peer, sizeof(peer), NULL, 0, NI_NUMERICHOST);
-    s->o.stranger(s->o.ctx, peer, why);
+    v4 = strncmp(peer, mapped, strlen(mapped)) == 0 && strchr(peer, '.');
+    s->o.stranger(s->o.ctx, v4 ? peer + strlen(mapped) : peer, why);
 }
 
 /* The GnuTLS session is gone by now; the socket is still open. */
