@@ -90,7 +90,7 @@ class Bench:
         return len(pods) != self.size or any(not kube.pod_available(pod) or image_of(pod) != self.image for pod in pods)
 
     def check_claims(self, which, ids, claims):
-        """Each Pod has its own. Two that decide may make one that no Pod has; it stays the set's until the next new Pod takes it."""
+        """Each Pod has its own. Two that decide may make one that no Pod has; the set keeps it until the next new Pod takes it."""
         leaving = [claim["metadata"]["name"] for claim in claims if controller_of(claim)["kind"] != "CloneSet"]
         check(not leaving, f"{which.name}: claims of deleted Pods are still there: {leaving}")
         of_claims = sorted(map(kube.instance_id, claims))
