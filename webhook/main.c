@@ -179,6 +179,7 @@ static bool start_server(struct app *a, struct cs_error *err)
                 .client_names = a->o.client_allowed_names,
                 .handler = &cs_router_handle,
                 .refusal = &cs_router_refuse,
+                .stranger = &cs_router_stranger,
                 .ctx = a->router,
                 .log = &a->log,
             },

@@ -75,6 +75,9 @@ struct cs_router {
     unsigned threads;
     pthread_mutex_t large; /* held while a large body is answered */
     const struct cs_log *log;
+    pthread_mutex_t strangers; /* guards the next two */
+    int64_t stranger_quiet_ms; /* mono: until then none is logged */
+    int64_t strangers_untold;
     struct cs_metric *requests, *latency, *in_flight, *denied, *conversions;
 };
 
@@ -177,6 +180,28 @@ static void log_conversion(const struct cs_router *r, const struct cs_conversion
     else
         cs_log_warn(r->log, "conversion failed", CS_KVS("version", version), CS_KVI("objects", c->n),
             CS_KVS("reason", c->why.message));
+}
+
+void cs_router_stranger(void *ctx, const char *peer, const char *why)
+{
+    struct cs_router *r = ctx;
+    int64_t now_ms, untold = -1;
+
+    if (!cs_log_enabled(r->log, CS_LOG_WARN))
+        return;
+    now_ms = cs_clock_mono_ms(r->log->clock);
+    (void)pthread_mutex_lock(&r->strangers);
+    if (now_ms < r->stranger_quiet_ms) {
+        r->strangers_untold++;
+    } else {
+        untold = r->strangers_untold;
+        r->strangers_untold = 0;
+        r->stranger_quiet_ms = now_ms + CS_ROUTER_STRANGERS_MS;
+    }
+    (void)pthread_mutex_unlock(&r->strangers);
+    if (untold >= 0)
+        cs_log_warn(
+            r->log, "refused a client", CS_KVS("peer", peer), CS_KVS("reason", why), CS_KVI("othersBefore", untold));
 }
 
 /* ---- the way of a request ---- */
@@ -323,6 +348,7 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
 
     r->threads = threads > 0 ? threads : 1;
     (void)pthread_mutex_init(&r->large, NULL);
+    (void)pthread_mutex_init(&r->strangers, NULL);
     r->log = log;
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
@@ -354,6 +380,7 @@ void cs_router_free(struct cs_router *r)
         cs_intern_free(r->scratch[i].pool);
     }
     (void)pthread_mutex_destroy(&r->large);
+    (void)pthread_mutex_destroy(&r->strangers);
     free(r->scratch);
     free(r);
 }

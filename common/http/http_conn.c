@@ -6,6 +6,8 @@
  */
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -62,9 +64,28 @@ static void conn_begin(struct cs_http_worker *w, struct MHD_Connection *c, void 
     *ret = conn;
 }
 
+static void tell_of_stranger(const struct cs_http_server *s, struct MHD_Connection *c, const char *why)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *from = info ? info->client_addr : NULL; /* as accepted: it may have left */
+    char peer[INET6_ADDRSTRLEN + 16] = ""; /* with a scope */
+    socklen_t len = from && from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    static const char mapped[] = "::ffff:"; /* before the dots of an IPv4 address */
+    bool v4;
+
+    if (from)
+        (void)getnameinfo(from, len, peer, sizeof(peer), NULL, 0, NI_NUMERICHOST);
+    v4 = strncmp(peer, mapped, strlen(mapped)) == 0 && strchr(peer, '.');
+    s->o.stranger(s->o.ctx, v4 ? peer + strlen(mapped) : peer, why);
+}
+
 /* The GnuTLS session is gone by now; the socket is still open. */
 static void conn_end(struct cs_http_conn *conn, struct MHD_Connection *c)
 {
+    if (conn->tls.refused && conn->worker->server->o.stranger)
+        tell_of_stranger(conn->worker->server, c, conn->tls.refused);
+    if (conn->tls.refused)
+        conn->linger = true; /* a reset would overtake the alert: in TLS 1.3 the request may be on its way already */
     cs_http_crowd_remove(&conn->worker->crowd, &conn->guest);
     if (conn->linger)
         cs_linger_add(&conn->worker->server->linger, socket_of(c), cs_http_now_ms());

@@ -45,6 +45,8 @@ typedef void (*cs_http_handler)(void *ctx, const struct cs_http_req *req, struct
  * status is set, text is one line; fills content_type and body. Any thread.
  */
 typedef void (*cs_http_refusal)(void *ctx, const char *text, struct cs_http_resp *resp);
+/* Tells of a peer that was refused as a client (client_ca_pem): its address, and why in one line. Any thread. */
+typedef void (*cs_http_stranger)(void *ctx, const char *peer, const char *why);
 
 struct cs_http_options {
     const char
@@ -59,6 +61,7 @@ struct cs_http_options {
     const char *client_names; /* … or with another common name than these: "a,b"; NULL or "": any */
     cs_http_handler handler;
     cs_http_refusal refusal; /* NULL: text/plain */
+    cs_http_stranger stranger; /* or NULL */
     void *ctx;
     const struct cs_log *log; /* may be NULL */
 };

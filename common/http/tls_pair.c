@@ -14,6 +14,7 @@
 #include "common/base/str.h"
 
 #define MAX_CHAIN 8
+#define NAME_SIZE 256
 
 struct cs_tls_pair {
     atomic_uint refs;
@@ -163,6 +164,8 @@ void cs_tls_session_done(struct cs_tls_session *s)
 {
     cs_tls_pair_unref(s->held);
     s->held = NULL;
+    free(s->refused);
+    s->refused = NULL;
 }
 
 void cs_tls_session_attach(void *gnutls_session, struct cs_tls_session *s)
@@ -183,22 +186,55 @@ static bool is_listed(struct cs_str name, const char *list)
     return false;
 }
 
-static bool common_name_is_listed(gnutls_session_t session, const char *list)
+/* Of the peer's certificate, in buf; empty when it shows none, or one without a name. */
+static struct cs_str peer_common_name(gnutls_session_t session, char buf[NAME_SIZE])
 {
     unsigned n = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
     gnutls_x509_crt_t crt = NULL;
-    char name[256];
-    size_t len = sizeof(name);
-    bool ok;
+    size_t len = NAME_SIZE;
 
     if (!chain || n == 0 || gnutls_x509_crt_init(&crt) < 0)
-        return false;
-    ok = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) >= 0 &&
-         gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) >= 0 &&
-         is_listed((struct cs_str){.p = name, .len = len}, list);
+        return cs_str("");
+    if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) < 0 ||
+        gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, buf, &len) < 0)
+        len = 0;
     gnutls_x509_crt_deinit(crt);
-    return ok;
+    return (struct cs_str){.p = buf, .len = len};
+}
+
+/* GnuTLS leaves alerts to whoever does the handshake, and libmicrohttpd sends none: the peer would see its connection end. */
+static int refuse_client(gnutls_session_t session, gnutls_alert_description_t alert, const char *why)
+{
+    struct cs_tls_session *s = gnutls_db_get_ptr(session);
+    char buf[NAME_SIZE];
+    struct cs_str name;
+
+    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);
+    if (!s || s->refused)
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    name = peer_common_name(session, buf);
+    s->refused = name.len > 0 ? cs_xasprintf("%s: CN=%.*s", why, (int)name.len, name.p) : cs_xstrdup(why);
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static int refuse_certificate(gnutls_session_t session, unsigned status)
+{
+    static const struct {
+        unsigned flag;
+        gnutls_alert_description_t alert;
+        const char *why;
+    } rows[] = {
+        {GNUTLS_CERT_SIGNER_NOT_FOUND, GNUTLS_A_UNKNOWN_CA, "its certificate is of another CA"},
+        {GNUTLS_CERT_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED, "its certificate has expired"},
+        {GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_BAD_CERTIFICATE, "its certificate is not valid yet"},
+        {GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE, "its certificate is not one for clients"},
+    };
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++)
+        if (status & rows[i].flag)
+            return refuse_client(session, rows[i].alert, rows[i].why);
+    return refuse_client(session, GNUTLS_A_BAD_CERTIFICATE, "its certificate is not valid");
 }
 
 /* Type: gnutls_certificate_verify_function. Anything but 0 ends the handshake. */
@@ -209,18 +245,41 @@ static int verify_client(gnutls_session_t session)
     const struct cs_tls_session *s = gnutls_db_get_ptr(session);
     unsigned status = 0;
     int rc = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+    struct cs_str name;
+    char buf[NAME_SIZE];
 
     if (rc < 0 || status != 0 || !s)
-        return GNUTLS_E_CERTIFICATE_ERROR;
-    if (!s->client_names || s->client_names[0] == '\0' || common_name_is_listed(session, s->client_names))
+        return refuse_certificate(session, status);
+    if (!s->client_names || s->client_names[0] == '\0')
         return 0;
-    return GNUTLS_E_CERTIFICATE_ERROR;
+    name = peer_common_name(session, buf);
+    if (name.len > 0 && is_listed(name, s->client_names))
+        return 0;
+    return refuse_client(session, GNUTLS_A_ACCESS_DENIED, "the common name of its certificate is not an allowed one");
+}
+
+/*
+ * Type: gnutls_handshake_hook_func, before the peer's Certificate is looked at. GnuTLS refuses an empty one by itself, but tells
+ * neither the peer nor us. A length of 3 bytes and, in TLS 1.3, one byte before it: that is an empty one.
+ */
+static int notice_no_certificate(
+    gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *msg)
+{
+    bool tls13 = gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3;
+
+    (void)type, (void)when;
+    if (!incoming || msg->size > 4)
+        return 0;
+    return refuse_client(session, tls13 ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_HANDSHAKE_FAILURE,
+        "it shows no certificate of the client CA"); /* it was told which one, and may have others */
 }
 
 void cs_tls_session_require_client(void *gnutls_session)
 {
     gnutls_certificate_server_set_request(gnutls_session, GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(gnutls_session, &verify_client);
+    gnutls_handshake_set_hook_function(
+        gnutls_session, GNUTLS_HANDSHAKE_CERTIFICATE_PKT, GNUTLS_HOOK_PRE, &notice_no_certificate);
 }
 
 /* Type: gnutls_certificate_retrieve_function2. Negative ends the handshake. */

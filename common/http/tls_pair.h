@@ -42,6 +42,7 @@ struct cs_tls_session {
     struct cs_tls_slot *slot;
     const char *client_names; /* cs_tls_session_require_client */
     struct cs_tls_pair *held;
+    char *refused; /* owned: why the peer was refused as a client, one line; or NULL */
     bool greeted; /* the peer's ClientHello was read */
 };
 void cs_tls_session_done(struct cs_tls_session *s);
@@ -56,7 +57,8 @@ void cs_tls_session_done(struct cs_tls_session *s);
 void cs_tls_session_attach(void *gnutls_session, struct cs_tls_session *s);
 /*
  * The session, attached before, must bring a certificate for clients that the credentials' trust list vouches for, and whose common
- * name is one of s->client_names: "a,b", or NULL or "" for any.
+ * name is one of s->client_names: "a,b", or NULL or "" for any. Otherwise the handshake ends with an alert that tells the peer what
+ * is wrong, and s->refused says it to us.
  */
 void cs_tls_session_require_client(void *gnutls_session);
 /* The function for MHD_OPTION_HTTPS_CERT_CALLBACK; its type belongs to GnuTLS. */

@@ -31,7 +31,7 @@ from harness import Suite, end_on_signals  # noqa: E402  pylint: disable=wrong-i
 
 LIMIT_S = 60
 # Its peers are threads of the test: each run allocates in another order, and a failure may strike in them, where nothing of ours is.
-NOT_REPEATABLE = ("test_http_tls",)
+NOT_REPEATABLE = ("test_http_tls", "test_http_clients")
 FOREVER = 10**12
 # The preloaded file stands before ASan's, which would complain. cmocka must not catch what ASan is to report.
 ASAN = "verify_asan_link_order=0:detect_leaks=0:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:allocator_may_return_null=1"

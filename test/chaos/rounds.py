@@ -54,14 +54,18 @@ def webhook_killed(bench, work):
     bed.wait_registered()
 
 
-def component_killed(bench, work, part, longest):
+def component_killed(bench, work, part, longest, meanwhile=lambda: None):
     """kill -9 of a part of the cluster; it is started again after a while."""
     cluster = bench.bed.cluster
+
+    def struck():
+        bench.struck_at(work)
+        meanwhile()
 
     def strike():
         bench.wait_begun(work)
         before = cluster.component("pid", part).strip()
-        bench.bed.away(part, bench.dice.uniform(0, longest), lambda: bench.struck_at(work))
+        bench.bed.away(part, bench.dice.uniform(0, longest), struck)
         check(before and cluster.component("pid", part).strip() not in ("", before), f"{part} was not killed")
 
     return strike
@@ -185,7 +189,9 @@ def two_controllers(bench, work):
 
 @contextlib.contextmanager
 def kubelet_killed(bench, work):
-    yield component_killed(bench, work, "kubelet1", 5)
+    """The containers go on. What the controller has asked for waits for the next kubelet."""
+    yield component_killed(bench, work, "kubelet1", 5,
+                           lambda: check(bench.unfinished(), "the kubelet was killed after all was done"))
 
 
 @contextlib.contextmanager

@@ -25,11 +25,14 @@ now_ms() {
 # ---- processes: $DIR/NAME.pid holds "pid start-time", so that a reused pid is never taken for ours
 
 start_time_of() { # pid; nothing when it is gone or a zombie
-	local stat state
+	local stat
+	local -a threads
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	read -r -a stat <<<"${stat##*) }" # the program's name may contain spaces
-	state=${stat[0]}
-	[ "$state" != Z ] && [ "$state" != X ] && echo "${stat[19]}"
+	# While other threads of a zombie are still ending, its ports are taken.
+	threads=("/proc/$1/task"/*)
+	case ${stat[0]}${#threads[@]} in Z1 | X*) return 1 ;; esac
+	echo "${stat[19]}"
 }
 
 pid_of() { # name; prints the pid if that very process still runs

@@ -23,11 +23,14 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", folder) for folder in ("lib", "chaos")]
 # pylint: disable=wrong-import-position
 import kube  # noqa: E402
 import product  # noqa: E402
+import rounds  # noqa: E402
 from admission_loop import AdmissionLoop  # noqa: E402
+from bed import Bed  # noqa: E402
+from bench import InstalledBench  # noqa: E402
 from confined import check_unprivileged, processes_in  # noqa: E402
 from harness import Failure, Skip, Suite, check, check_equal, end_on_signals, holds, progress, wait_until  # noqa: E402
 from kube import ID_LABEL, condition, controller_of, fetch, instance_id, uids  # noqa: E402
@@ -675,6 +678,23 @@ class Story:
         check_equal(shown, text, "the file in the claim")
         self.proves("the node is back: the next Pod took the old id with its claim, and the file is in it")
         self.kubectl("delete", "clone", "dead")
+
+    @line("a kubelet is killed in the middle of rollouts")
+    def kubelet_killed(self):
+        """kill -9 while Pods are created, updated in place and recreated, real containers in them; the judge of the chaos
+        tests watches."""
+        if self.demo:
+            raise Skip("it takes half a minute; make test-e2e ONLY='kubelet'")
+        if not isinstance(self.cluster, kube.Cluster):
+            raise Skip("the node of a cluster that is not ours is left alone")
+        bed = Bed(self.cluster, self.folder)
+        try:
+            bench = InstalledBench(bed, 1)
+            for work in ("scale", "in", "re"):
+                bench.round(rounds.kubelet_killed, work)
+            self.kubectl("delete", "namespace", bench.space, "--wait=false")
+        finally:
+            bed.close()
 
     def kill_containers(self, pod):
         for status in pod["status"]["containerStatuses"]:

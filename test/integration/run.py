@@ -18,6 +18,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import admission  # noqa: E402
 import certificates  # noqa: E402
 import claims  # noqa: E402
+import clients  # noqa: E402
 import controller  # noqa: E402
 import conversion  # noqa: E402
 import faulty  # noqa: E402
@@ -33,7 +34,7 @@ from bed import Bed  # noqa: E402
 from harness import Suite, end_on_signals, progress  # noqa: E402
 
 # The rights look back at all that ran with the manifests as they are; gates and conversion, after them, add rights of overlays.
-GROUPS = [admission, certificates, claims, controller, lifecycle, status, takeover, faulty, privilege, rights, gates, conversion]
+GROUPS = [admission, certificates, clients, claims, controller, lifecycle, status, takeover, faulty, privilege, rights, gates, conversion]
 
 
 def ends(bed):
@@ -66,7 +67,9 @@ def main():
         # A lost node is seen after seconds instead of a minute (D1).
         "KCM_EXTRA": "--node-monitor-grace-period=5s --node-monitor-period=1s --horizontal-pod-autoscaler-sync-period=2s",
     }
-    with kube.Cluster("integration", env=settings) as cluster:
+    cluster = kube.Cluster("integration", env=settings)
+    cluster.extra["APISERVER_EXTRA"] += " " + clients.api_server_flag(cluster.dir)
+    with cluster:
         bed = Bed(cluster, folder)
         bed.partial = bool(args.only)
         try:

@@ -81,12 +81,13 @@ class Bed:
         config = self.config_for("cloneset-controller", server)
         return self._new("cloneset-controller", f"--kubeconfig={config}", "-v=2", *flags, env=env)
 
-    def start_webhook(self, *flags, port=None, env=None):
+    def start_webhook(self, *flags, port=None, env=None, address=None):
+        """address: of this machine, where it is reached by its Service; without, by a URL."""
         port = port or free_port()
         config = self.config_for("cloneset-webhook")
-        url = f"https://127.0.0.1:{port}"
-        program = self._new("cloneset-webhook", f"--kubeconfig={config}", f"--webhook-bind-address=127.0.0.1:{port}",
-                            f"--webhook-url={url}", "--shutdown-delay=0s", "--shutdown-timeout=5s", *flags, env=env)
+        reached = [] if address else [f"--webhook-url=https://127.0.0.1:{port}"]
+        program = self._new("cloneset-webhook", f"--kubeconfig={config}", f"--webhook-bind-address={address or '127.0.0.1'}:{port}",
+                            *reached, "--shutdown-delay=0s", "--shutdown-timeout=5s", *flags, env=env)
         program.https_port = port
         return program
 

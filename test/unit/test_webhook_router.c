@@ -300,6 +300,41 @@ static void test_denials_are_logged_with_who_and_why(void **state)
     cs_router_free(r);
 }
 
+static int64_t hand_ms;
+
+static int64_t mono_of_the_hand(void *ctx)
+{
+    (void)ctx;
+    return hand_ms;
+}
+
+static int64_t no_wall(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+/* They come as often as they like: the log does not grow with them. */
+static void test_strangers_are_logged_at_a_pace(void **state)
+{
+    static const struct cs_clock clock = {.mono_ms = &mono_of_the_hand, .wall_ms = &no_wall};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    struct cs_log log = {.out = out, .clock = &clock, .max = CS_LOG_INFO, .json = true};
+    struct cs_router *r = cs_router_new(1, NULL, &log);
+
+    (void)state;
+    for (hand_ms = 1000; hand_ms <= 1000 + CS_ROUTER_STRANGERS_MS; hand_ms += CS_ROUTER_STRANGERS_MS / 4)
+        cs_router_stranger(r, "192.0.2.1", "it has no name");
+    (void)fclose(out);
+    assert_non_null(strstr(text, "\"peer\":\"192.0.2.1\",\"reason\":\"it has no name\",\"othersBefore\":0}\n"));
+    assert_non_null(strstr(text, "\"othersBefore\":3}\n"));
+    assert_ptr_equal(strchr(strchr(text, '\n') + 1, '\n'), text + len - 1); /* two lines for five */
+    free(text);
+    cs_router_free(r);
+}
+
 static bool registers_deletion(const struct cs_webhook_entry *e)
 {
     return e->body && strstr(e->body, "\"DELETE\"") != NULL;
@@ -377,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_metrics_count_what_happened),
         cmocka_unit_test(test_denials_are_logged_with_who_and_why),
+        cmocka_unit_test(test_strangers_are_logged_at_a_pace),
         cmocka_unit_test(test_registrations_are_what_is_served),
     };
 
