@@ -29,7 +29,7 @@ void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors);
 /*
  * UPDATE: immutable fields, the InPlaceOnly rule (every offending field with old → new value and what to do instead), then
  * cs_validate_cloneset. D15: what the old object already violated goes to warnings; with deletionTimestamp, or with spec
- * unchanged, nothing is refused.
+ * unchanged but for defaults, nothing is refused.
  */
 void cs_validate_update(
     struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors, struct cs_texts *ret_warnings);
