@@ -52,7 +52,7 @@ struct app {
     struct cs_rotator *rotator;
     struct cs_file_pair *files;
     int signals; /* signalfd */
-    struct cs_timer stop_timer, heap_timer;
+    struct cs_timer stop_timer, tend_timer;
     bool stopping; /* a signal came */
     bool stop; /* shutdown-delay is over */
 };
@@ -247,12 +247,14 @@ static void on_signal(struct app *a)
 
 /* ---- the loop ---- */
 
-static void tend_heap(void *ctx)
+/* What is due every now and then, whether or not somebody calls. */
+static void tend(void *ctx)
 {
     struct app *a = ctx;
 
     cs_heap_trim();
-    cs_timer_arm_in(&a->loop, &a->heap_timer, CS_HEAP_TRIM_MS);
+    cs_router_tell_folded(a->router);
+    cs_timer_arm_in(&a->loop, &a->tend_timer, CS_HEAP_TRIM_MS);
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -320,15 +322,15 @@ static bool app_init(struct app *a, struct cs_error *err)
     if (!start_client(a, err) || !start_server(a, err) || !start_probes(a, err))
         return false;
     start_certificate(a);
-    a->heap_timer = (struct cs_timer){.fn = &tend_heap, .ctx = a};
-    tend_heap(a);
+    a->tend_timer = (struct cs_timer){.fn = &tend, .ctx = a};
+    tend(a);
     return true;
 }
 
 static void app_done(struct app *a)
 {
     cs_timer_disarm(&a->loop, &a->stop_timer);
-    cs_timer_disarm(&a->loop, &a->heap_timer);
+    cs_timer_disarm(&a->loop, &a->tend_timer);
     cs_probes_free(a->probes);
     cs_rotator_free(a->rotator);
     cs_file_pair_free(a->files);
