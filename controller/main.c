@@ -14,6 +14,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/flags.h"
+#include "common/base/heap.h"
 #include "common/http/probes.h"
 #include "common/kube/config.h"
 #include "common/kube/curl_client.h"
@@ -77,7 +78,7 @@ struct app {
     struct cs_probes *probes;
     char *lease_ns, *host, *identity;
     int signals;
-    struct cs_timer stop_timer;
+    struct cs_timer stop_timer, heap_timer;
     bool stopping, stop;
 };
 
@@ -228,6 +229,14 @@ static bool read_gates(struct app *a, struct cs_error *err)
     return true;
 }
 
+static void tend_heap(void *ctx)
+{
+    struct app *a = ctx;
+
+    cs_heap_trim();
+    cs_timer_arm_in(&a->loop, &a->heap_timer, CS_HEAP_TRIM_MS);
+}
+
 static bool app_init(struct app *a, struct cs_error *err)
 {
     const struct cs_probes_options po = {.health_address = a->o.health_address,
@@ -248,6 +257,8 @@ static bool app_init(struct app *a, struct cs_error *err)
     if (!start_client(a, err))
         return false;
     start_controller(a);
+    a->heap_timer = (struct cs_timer){.fn = tend_heap, .ctx = a};
+    tend_heap(a);
     return cs_probes_new(&probes, &a->probes, err);
 }
 
@@ -318,6 +329,7 @@ static void run_loop(struct app *a)
 static void app_done(struct app *a)
 {
     cs_timer_disarm(&a->loop, &a->stop_timer);
+    cs_timer_disarm(&a->loop, &a->heap_timer);
     cs_probes_free(a->probes);
     cs_leader_free(a->leader);
     cs_takeover_stop(&a->takeover);
@@ -344,6 +356,7 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
+    cs_heap_init();
     if (!app_init(&a, &err)) {
         cs_log_error(&a.log, "cannot start", CS_KVS("error", err.message));
         return 1;

@@ -7,7 +7,6 @@
  * requests under way, then exit status 0. A second signal ends at once.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -19,6 +18,7 @@
 #include "common/api/gvr.h"
 #include "common/base/alloc.h"
 #include "common/base/file.h"
+#include "common/base/heap.h"
 #include "common/http/http_server.h"
 #include "common/http/probes.h"
 #include "common/kube/config.h"
@@ -29,7 +29,6 @@
 #include "webhook/router.h"
 
 #define DEFAULT_NAMESPACE "cloneset-system"
-#define GIVE_BACK (256 << 10)
 #define MAX_CA_FILE ((size_t)1 << 20)
 
 struct app {
@@ -53,7 +52,7 @@ struct app {
     struct cs_rotator *rotator;
     struct cs_file_pair *files;
     int signals; /* signalfd */
-    struct cs_timer stop_timer;
+    struct cs_timer stop_timer, tend_timer;
     bool stopping; /* a signal came */
     bool stop; /* shutdown-delay is over */
 };
@@ -249,6 +248,16 @@ static void on_signal(struct app *a)
 
 /* ---- the loop ---- */
 
+/* What is due every now and then, whether or not somebody calls. */
+static void tend(void *ctx)
+{
+    struct app *a = ctx;
+
+    cs_heap_trim();
+    cs_router_tell_folded(a->router);
+    cs_timer_arm_in(&a->loop, &a->tend_timer, CS_HEAP_TRIM_MS);
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
     if (a < 0 || b < 0)
@@ -314,12 +323,15 @@ static bool app_init(struct app *a, struct cs_error *err)
     if (!start_client(a, err) || !start_server(a, err) || !start_probes(a, err))
         return false;
     start_certificate(a);
+    a->tend_timer = (struct cs_timer){.fn = &tend, .ctx = a};
+    tend(a);
     return true;
 }
 
 static void app_done(struct app *a)
 {
     cs_timer_disarm(&a->loop, &a->stop_timer);
+    cs_timer_disarm(&a->loop, &a->tend_timer);
     cs_probes_free(a->probes);
     cs_rotator_free(a->rotator);
     cs_file_pair_free(a->files);
@@ -342,8 +354,7 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    /* Buffers from here on go back to the system when they are freed; left to itself glibc keeps more with each large body. */
-    (void)mallopt(M_MMAP_THRESHOLD, GIVE_BACK);
+    cs_heap_init();
     if (!cs_webhook_options_check(&a.o, &err)) {
         (void)fprintf(stderr, "%s: %s\n", cs_webhook_flags.program, err.message);
         return 2;

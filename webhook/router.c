@@ -10,6 +10,7 @@
 
 #include "common/api/intern.h"
 #include "common/base/alloc.h"
+#include "common/base/log_fold.h"
 #include "common/base/rand.h"
 #include "common/json/json_doc.h"
 #include "webhook/handle_cloneset.h"
@@ -31,6 +32,9 @@
 #define CONVERT_DEPTH (MAX_DEPTH + 2)
 #define CONVERT_NODES ((size_t)2 * MAX_NODES)
 #define MAX_LOGGED 1024
+/* Lines in ten seconds. Who was denied what is of use to somebody, so there may be more of these than any rollout makes. */
+#define MAX_DENIED 200
+#define MAX_OTHERS 50
 /* Parsed and converted, a body of 7 MiB takes more than 30: one at a time, so that what a container may take is enough. */
 #define LARGE_BODY ((size_t)1 << 20)
 #define CACHE_LINE 64
@@ -70,8 +74,14 @@ static const struct route routes[] = {
     {CS_PATH_CONVERT, NULL},
 };
 
+/* Lines that whoever reaches the port can cause. */
+struct folds {
+    struct cs_log_fold denied, refused, failed;
+};
+
 struct cs_router {
     struct scratch *scratch;
+    struct folds *folds; /* a router is const to those who log */
     unsigned threads;
     pthread_mutex_t large; /* held while a large body is answered */
     const struct cs_log *log;
@@ -82,6 +92,8 @@ struct cs_router {
 };
 
 /* ---- metrics and log ---- */
+
+static const char request_refused[] = "request refused", denied[] = "denied", conversion_failed[] = "conversion failed";
 
 static const double latency_buckets[] = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
@@ -153,7 +165,7 @@ static void log_verdict(
     cs_autofree char *ns = NULL, *name = NULL, *user = NULL, *op = NULL, *uid = NULL;
     cs_autostrbuf message = CS_STRBUF_INIT;
 
-    if (!cs_log_enabled(r->log, level))
+    if (!cs_log_enabled(r->log, level) || (!v->allowed && !cs_log_fold_admits(&r->folds->denied)))
         return;
     ns = cs_json_str_dup(q->ns);
     name = cs_json_str_dup(q->name);
@@ -164,7 +176,7 @@ static void log_verdict(
         cs_verdict_message(v, &message);
     if (message.len > MAX_LOGGED)
         message.data[MAX_LOGGED] = '\0';
-    cs_log_at(r->log, level, v->allowed ? "allowed" : "denied", CS_KVS("webhook", path), CS_KVS("operation", op),
+    cs_log_at(r->log, level, v->allowed ? "allowed" : denied, CS_KVS("webhook", path), CS_KVS("operation", op),
         CS_KVS("namespace", ns), CS_KVS("name", name), CS_KVS("user", user), CS_KVS("uid", uid),
         CS_KVI("code", v->code), CS_KVB("dryRun", q->dry_run), CS_KVI("warnings", v->warnings.n),
         CS_KVI("patchBytes", v->patch.len), CS_KVS("message", cs_strbuf_str(&message)));
@@ -177,8 +189,8 @@ static void log_conversion(const struct cs_router *r, const struct cs_conversion
     cs_metric_add(r->conversions, (double)c->n, CS_LABELS(version, c->ok ? "success" : "failure"));
     if (c->ok)
         cs_log_at(r->log, CS_LOG_DEBUG, "converted", CS_KVS("version", version), CS_KVI("objects", c->n));
-    else
-        cs_log_warn(r->log, "conversion failed", CS_KVS("version", version), CS_KVI("objects", c->n),
+    else if (cs_log_fold_admits(&r->folds->failed))
+        cs_log_warn(r->log, conversion_failed, CS_KVS("version", version), CS_KVI("objects", c->n),
             CS_KVS("reason", c->why.message));
 }
 
@@ -209,8 +221,9 @@ void cs_router_stranger(void *ctx, const char *peer, const char *why)
 static void refuse(const struct cs_router *r, const char *path, const char *text, struct cs_http_resp *resp)
 {
     cs_router_refuse(NULL, text, resp);
-    cs_log_info(
-        r->log, "request refused", CS_KVS("path", path), CS_KVI("status", resp->status), CS_KVS("reason", text));
+    if (cs_log_fold_admits(&r->folds->refused))
+        cs_log_info(
+            r->log, request_refused, CS_KVS("path", path), CS_KVI("status", resp->status), CS_KVS("reason", text));
 }
 
 void cs_router_refuse(void *ctx, const char *text, struct cs_http_resp *resp)
@@ -350,6 +363,10 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     (void)pthread_mutex_init(&r->large, NULL);
     (void)pthread_mutex_init(&r->strangers, NULL);
     r->log = log;
+    r->folds = cs_new(struct folds);
+    cs_log_fold_init(&r->folds->denied, log, denied, MAX_DENIED);
+    cs_log_fold_init(&r->folds->refused, log, request_refused, MAX_OTHERS);
+    cs_log_fold_init(&r->folds->failed, log, conversion_failed, MAX_OTHERS);
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
         cs_out_of_memory();
@@ -371,6 +388,13 @@ void cs_router_set_gates(struct cs_router *r, const struct cs_gates *gates)
         r->scratch[i].gates = *gates;
 }
 
+void cs_router_tell_folded(struct cs_router *r)
+{
+    cs_log_fold_tell(&r->folds->denied);
+    cs_log_fold_tell(&r->folds->refused);
+    cs_log_fold_tell(&r->folds->failed);
+}
+
 void cs_router_free(struct cs_router *r)
 {
     if (!r)
@@ -381,6 +405,10 @@ void cs_router_free(struct cs_router *r)
     }
     (void)pthread_mutex_destroy(&r->large);
     (void)pthread_mutex_destroy(&r->strangers);
+    cs_log_fold_done(&r->folds->denied);
+    cs_log_fold_done(&r->folds->refused);
+    cs_log_fold_done(&r->folds->failed);
+    free(r->folds);
     free(r->scratch);
     free(r);
 }

@@ -27,6 +27,9 @@ struct cs_router;
 struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, const struct cs_log *log);
 /* Before the first request; all gates are off otherwise. */
 void cs_router_set_gates(struct cs_router *r, const struct cs_gates *gates);
+/* Logs how many lines a flood would have made that were not logged; now and then, from any thread. */
+void cs_router_tell_folded(struct cs_router *r);
+/* The logger must still be there. */
 void cs_router_free(struct cs_router *r);
 CS_DEFINE_CLEANUP(struct cs_router *, cs_router_free)
 

@@ -57,7 +57,8 @@ struct cs_http_conn {
     bool linger; /* answered early: close gently */
 };
 
-#define CS_HTTP_KEEP_BUFFER ((size_t)16 << 10) /* buffers up to here stay with the connection */
+/* What libmicrohttpd keeps for a connection all its life: headers, and a piece of the body. Its default is twice as much. */
+#define CS_HTTP_CONN_BUFFER ((size_t)16 << 10)
 #define CS_HTTP_MAX_ANSWER ((size_t)64 << 20)
 
 int64_t cs_http_now_ms(void);

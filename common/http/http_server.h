@@ -3,7 +3,7 @@
  * HTTP/1.1 server over libmicrohttpd. Two ways to run: with threads of its own (webhook, TLS), or driven by somebody's
  * event loop through a descriptor (controller's probes and metrics: one thread).
  *
- * What a peer may cost is bounded: connections, 32 KiB of headers each, one body of at most max_body, which grows with what
+ * What a peer may cost is bounded: connections, 16 KiB of headers each, one body of at most max_body, which grows with what
  * arrives, and all bodies together (max_body_total). New connections have 10 s for their first request, a body 30 s to arrive. When
  * there are too many connections, the oldest of those that have not yet asked anything sensible goes (crowd.h). Bodies need a
  * Content-Length; Transfer-Encoding is refused with 411.

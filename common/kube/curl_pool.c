@@ -18,6 +18,7 @@
 #define DEAD_PEER_MS 30000
 /* The API server closes idle connections after 90 s: never send on one that is about to go. */
 #define IDLE_CONNECTION_S 60L
+#define TLS_RECORD (16L << 10)
 
 /* Once one option failed, the following are skipped; the caller looks at rc at the end. */
 #define SET(easy, option, value)                                                                                       \
@@ -88,7 +89,8 @@ static CURLcode set_common(const struct cs_curl_pool *p, struct cs_curl_handle *
     SET(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
     SET(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
     SET(easy, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
-    SET(easy, CURLOPT_BUFFERSIZE, 64L * 1024);
+    SET(easy, CURLOPT_BUFFERSIZE, TLS_RECORD); /* no read brings more at once */
+    SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, TLS_RECORD);
     if (p->connect_to)
         SET(easy, CURLOPT_CONNECT_TO, p->connect_to);
     if (rc == CURLE_OK && https)
