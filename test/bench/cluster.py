@@ -29,22 +29,29 @@ class Job:
         self.name, self.size, self.rounds = name, size, rounds
         self.limit_first, self.steps, self.goals = limit_first, steps, goals
 
+    def seconds(self, per_pod):
+        """That one of those who do it will need; per_pod: for a step, of those before."""
+        return len(self.steps) * (self.size.all * per_pod + 5) * self.rounds * (1.6 if self.size.claims else 1)
+
     def goal(self, text, met):
         """Of a row: its goal, and whether it was met."""
         return {"goal": text, "met": met} if self.goals and text else {}
 
 
-JOBS = {
-    "small": [Job("100", Size(100), goals=False)],
-    "default": [
-        Job("100", Size(100), limit_first=True, goals=False),
-        Job("500", Size(500), rounds=2),
-        Job("claims", Size(500, claims=True), limit_first=True),
-        Job("sets", Size(5, sets=500), steps=("create",)),
-        Job("2000", Size(2000), limit_first=True),
-    ],
-}
-JOBS["large"] = JOBS["default"] + [Job("5000", Size(5000), goals=False)]
+SMALL = [
+    Job("100", Size(100), limit_first=True, goals=False),
+    Job("claims", Size(50, claims=True), goals=False),
+    Job("sets", Size(5, sets=20), steps=("create",), goals=False),
+]
+JOBS = [
+    SMALL[0],
+    Job("500", Size(500), rounds=2),
+    Job("claims", Size(500, claims=True), limit_first=True),
+    Job("sets", Size(5, sets=500), steps=("create",)),
+]
+# After all else, as far as there is time.
+LATE = [Job("2000", Size(2000), limit_first=True)]
+LATER = [Job("5000", Size(5000), goals=False)]
 
 
 class Ours:
@@ -95,16 +102,25 @@ def measure(report, options, place, limit):
     if options.peer:
         import peer as peers  # pylint: disable=import-outside-toplevel
         peer = peers.Peer(place, options.peer)
+    controllers = [ours] + ([peer] if peer else [])
     objects.idle_without_sets(report, options, ours)
     total = Tally()
-    for job in JOBS[options.size]:
-        if options.wants("cluster/" + job.name):
-            play(report, place, limit, job, [ours] + ([peer] if peer else []), total)
-    total.tell(report)
+    for job in SMALL if options.size == "small" else JOBS:
+        play(report, options, place, limit, job, controllers, total)
     objects.rows(report, options, place, limit, ours)
+    place.tidy()
+    for job in {"small": [], "default": LATE, "large": LATE + LATER}[options.size]:
+        play(report, options, place, limit, job, controllers, total)
+    total.tell(report)
 
 
-def play(report, place, limit, job, controllers, total):
+def play(report, options, place, limit, job, controllers, total):
+    if not options.wants("cluster/" + job.name):
+        return
+    expected = job.seconds(total.seconds_per_pod) * (1 + len(controllers))
+    if expected > options.left():
+        report.left_out.append(f"cluster/{job.name}: about {expected:.0f} s, {max(options.left(), 0):.0f} are left")
+        return
     progress(f"{job.name}: {job.size}")
     found = {"limit": [], **{controller.name: [] for controller in controllers}}
 
@@ -179,9 +195,11 @@ class Tally:
 
     def __init__(self):
         self.writes = self.conflicts = 0
+        self.seconds_per_pod = 0.02  # of a step
         self.status, self.events = [], []  # a second and set, and where
 
     def take(self, life, size):
+        self.seconds_per_pod = sum(result["elapsed_s"] for result in life.values()) / len(life) / size.all
         for step, result in life.items():
             self.writes += lives.writes(result)
             self.conflicts += lives.conflicts(result)

@@ -26,6 +26,9 @@ WRITERS = 16
 def rows(report, options, place, limit, ours):
     for name, part in PARTS.items():
         if options.wants("cluster/" + name) and (name != "large" or options.size == "large"):
+            if options.left() < 60:
+                report.left_out.append(f"cluster/{name}")
+                continue
             progress(name)
             place.tidy()
             part(report, options, place, limit, ours)

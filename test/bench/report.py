@@ -17,7 +17,7 @@ class Report:
 
     def __init__(self, command):
         self.command = command
-        self.rows, self.data = [], {}
+        self.rows, self.data, self.left_out = [], {}, []
 
     def add(self, what, goal="", measured="", *, limit="", peer="", ratio=None, met=None, command=None, table="cluster"):
         self.take({"what": what, "goal": goal, "measured": measured, "limit": limit, "peer": peer, "ratio": ratio, "met": met,

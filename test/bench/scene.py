@@ -12,7 +12,7 @@ import time
 import kube
 import product
 from bed import Bed, parse_time
-from harness import wait_until
+from harness import Failure, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NODES = 10
@@ -61,7 +61,21 @@ class Scene:
     def tidy(self):
         """What was left behind goes. No controller must run."""
         while self.litter:
-            self.api.call("DELETE", self.litter.pop(0), {"gracePeriodSeconds": 0})
+            self.empty(self.litter.pop(0))
+
+    def empty(self, path):
+        """Deletes a collection, however long it takes."""
+
+        def emptied():
+            try:
+                if not self.api.get(path + "?limit=1")["items"]:
+                    return True
+                self.api.call("DELETE", path, {"gracePeriodSeconds": 0})
+            except (kube.ApiError, OSError) as error:
+                raise Failure(str(error)) from error
+            return False
+
+        wait_until(f"{path} is empty", emptied, 600, 0.2)
 
     def control_cpu(self):
         return {name: cpu_s(pid) for name, pid in self.pids.items()}
