@@ -113,10 +113,10 @@ $(BUILD)/test/answers: $(call obj,test/alloc/answers.c) $(WEBHOOK_LIB) $(CERTS_L
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # As the controller, but for its code.
-$(BUILD)/test/bench/empty: $(call obj,test/bench/empty.c)
+$(BUILD)/bench/empty: $(call obj,test/bench/empty.c)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--no-as-needed $(LDLIBS)
-$(BUILD)/test/bench/limit: $(call obj,test/bench/limit.c test/bench/seen.c) $(COMMON_LIB)
+$(BUILD)/bench/limit: $(call obj,test/bench/limit.c test/bench/seen.c) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -54,10 +54,12 @@ static const struct cs_flag flags[] = {
     CS_FLAG_STRING(struct options, prefix, "prefix", "web", "of the sets' names"),
     CS_FLAG_INT(struct options, sets, "sets", "1", "1", "100000", "number of CloneSets"),
     CS_FLAG_INT(struct options, pods, "pods", "1", "1", "1000000", "Pods of each"),
-    CS_FLAG_INT(struct options, unavailable, "unavailable", "1", "1", "1000000", "Pods of a set out of service at once"),
+    CS_FLAG_INT(
+        struct options, unavailable, "unavailable", "1", "1", "1000000", "Pods of a set out of service at once"),
     CS_FLAG_STRING(struct options, set_file, "set", "", "JSON of a CloneSet, with @NAME@"),
     CS_FLAG_STRING(struct options, revision_file, "revision", "", "JSON of a ControllerRevision, with @NAME@, @UID@"),
-    CS_FLAG_STRING(struct options, pod_file, "pod", "", "JSON of a Pod, with @SET@, @UID@ of the set, @NAME@, @ID@, @IMAGE@"),
+    CS_FLAG_STRING(
+        struct options, pod_file, "pod", "", "JSON of a Pod, with @SET@, @UID@ of the set, @NAME@, @ID@, @IMAGE@"),
     CS_FLAG_STRING(struct options, claim_file, "claim", "", "JSON of a claim, with the same; empty: Pods have none"),
 };
 
@@ -127,8 +129,8 @@ static void fill_in(struct cs_strbuf *out, const char *text, const struct set *s
 {
     const struct {
         const char *key, *value;
-    } words[] = {{"@SET@", set->name}, {"@UID@", set->uid}, {"@NAME@", p ? p->name : set->name}, {"@ID@", p ? p->id : ""},
-        {"@IMAGE@", set->b->image}};
+    } words[] = {{"@SET@", set->name}, {"@UID@", set->uid}, {"@NAME@", p ? p->name : set->name},
+        {"@ID@", p ? p->id : ""}, {"@IMAGE@", set->b->image}};
 
     while (*text) {
         size_t plain = strcspn(text, "@");
@@ -152,11 +154,14 @@ static void gate_body(struct cs_strbuf *out, bool open)
     char at[CS_RFC3339_SIZE];
 
     (void)cs_rfc3339_format(cs_clock_wall_ms(cs_clock_system()), at);
-    cs_strbuf_addf(out, "{\"status\":{\"conditions\":[{\"type\":\"%s\",\"status\":\"%s\",\"lastTransitionTime\":\"%s\"}",
+    cs_strbuf_addf(out,
+        "{\"status\":{\"conditions\":[{\"type\":\"%s\",\"status\":\"%s\",\"lastTransitionTime\":\"%s\"}",
         CS_COND_INPLACE_READY, open ? "True" : "False", at);
     if (!open) /* what the kubelet would write next, so that it need not */
         cs_strbuf_addf(out,
-            ",{\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"ReadinessGatesNotReady\",\"lastTransitionTime\":\"%s\"}", at);
+            ",{\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"ReadinessGatesNotReady\",\"lastTransitionTime\":\"%"
+            "s\"}",
+            at);
     cs_strbuf_adds(out, "]}}");
 }
 
@@ -212,8 +217,11 @@ static void write_status(struct set *set)
     cs_autofree char *body = cs_xasprintf("{\"status\":{\"replicas\":%u,\"readyReplicas\":%u,\"availableReplicas\":%u,"
                                           "\"updatedReplicas\":%u,\"updatedReadyReplicas\":%u}}",
         set->finished, set->finished, set->finished, set->finished, set->finished);
-    const struct cs_call call = {.verb = CS_VERB_PATCH_MERGE, .gvr = &cs_gvr_clonesets, .name = set->name,
-        .subresource = "status", .body = cs_str(body)};
+    const struct cs_call call = {.verb = CS_VERB_PATCH_MERGE,
+        .gvr = &cs_gvr_clonesets,
+        .name = set->name,
+        .subresource = "status",
+        .body = cs_str(body)};
 
     send(b, &call, on_other, set);
 }
@@ -456,8 +464,8 @@ static void look(struct bench *b)
     if (!done)
         return;
     b->busy = false;
-    (void)printf("done %lld %llu %llu\n", (long long)now_ms(), (unsigned long long)b->writes,
-        (unsigned long long)b->seen.bytes);
+    (void)printf(
+        "done %lld %llu %llu\n", (long long)now_ms(), (unsigned long long)b->writes, (unsigned long long)b->seen.bytes);
     (void)fflush(stdout);
     cs_seen_sweep(&b->seen);
 }
@@ -493,7 +501,8 @@ static void set_up(struct bench *b)
     b->places = cs_new_array(struct place, (size_t)(b->o.sets * b->o.pods));
     for (int64_t i = 0; i < b->o.sets; i++) {
         b->sets[i].b = b;
-        (void)snprintf(b->sets[i].name, sizeof(b->sets[i].name), b->o.sets == 1 ? "%s" : "%s-%lld", b->o.prefix, (long long)i);
+        (void)snprintf(
+            b->sets[i].name, sizeof(b->sets[i].name), b->o.sets == 1 ? "%s" : "%s-%lld", b->o.prefix, (long long)i);
         for (int64_t k = 0; k < b->o.pods; k++)
             b->places[i * b->o.pods + k].set = &b->sets[i];
     }

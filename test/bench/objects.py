@@ -11,11 +11,10 @@ import subprocess
 import tempfile
 import time
 
-import kube
 import lives
 from hands import IMAGE, Limit, Size, manifest
 from harness import Failure, progress, wait_until
-from scene import Sampler, cpu_s, memory_kb
+from scene import Sampler, cpu_s, make, memory_kb
 
 NOBODY = "nobody"
 MB = 1024
@@ -47,8 +46,7 @@ def bounded(report, what, kb, goal_mb, **more):
 def idle_without_sets(report, options, ours):
     if not options.wants("cluster/idle"):
         return
-    empty = os.path.join(os.path.dirname(ours.place.bed.folder), os.path.basename(ours.place.bed.folder), "test", "bench", "empty")
-    subprocess.run(["make", "-s", "-C", kube.ROOT, os.path.relpath(empty, kube.ROOT)], check=True)
+    empty = make(ours.place.bed.folder, "empty")
     with subprocess.Popen([empty]) as process:
         time.sleep(0.5)
         floor = memory_kb(process.pid)

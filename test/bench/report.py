@@ -7,6 +7,8 @@ import os
 import platform
 import re
 
+from harness import progress
+
 MARK = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
 COLUMNS = ("what", "goal", "measured", "limit", "peer", "ratio", "met")
 
@@ -18,6 +20,10 @@ class Report:
     def __init__(self, command):
         self.command = command
         self.rows, self.data, self.left_out = [], {}, []
+
+    def __call__(self, text):
+        """A line of progress."""
+        progress(text)
 
     def add(self, what, goal="", measured="", *, limit="", peer="", ratio=None, met=None, command=None, table="cluster"):
         self.take({"what": what, "goal": goal, "measured": measured, "limit": limit, "peer": peer, "ratio": ratio, "met": met,

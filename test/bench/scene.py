@@ -148,7 +148,12 @@ def memory_kb(pid):
 def build():
     """(folder of our programs, path of the limit)."""
     folder = product.build()
-    limit = os.path.join(folder, "test", "bench", "limit")
-    subprocess.run(["make", "-s", "-C", kube.ROOT, os.path.relpath(limit, kube.ROOT)], check=True,
+    return folder, make(folder, "limit")
+
+
+def make(folder, name):
+    """Path of a program of the benchmark."""
+    path = os.path.join(folder, "bench", name)
+    subprocess.run(["make", "-s", "-C", kube.ROOT, os.path.relpath(path, kube.ROOT)], check=True,
                    env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")})
-    return folder, limit
+    return path
