@@ -35,17 +35,17 @@ class Report:
 
     # ---- what becomes of them
 
-    def save(self, path):
-        """Together with the tables of an earlier run that this one did not make again."""
-        tables = {row["table"] for row in self.rows}
-        try:
+    def save(self, path, whole_run):
+        """What is known now. Of an earlier run stays what this one did not measure; nothing when this was one of all."""
+        old = {"rows": [], "data": {}}
+        if not whole_run and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 old = json.load(file)
-        except (OSError, ValueError):
-            old = {"rows": [], "data": {}}
-        kept = [row for row in old["rows"] if row["table"] not in tables]
+        new = {(row["table"], row["what"]): row for row in self.rows}
+        rows = [new.pop((row["table"], row["what"]), row) for row in old["rows"]] + list(new.values())
+        data = {key: {**old["data"].get(key, {}), **self.data.get(key, {})} for key in {**old["data"], **self.data}}
         whole = {"at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "machine": machine(),
-                 "rows": kept + self.rows, "data": {**old["data"], **self.data}}
+                 "rows": rows, "data": data}
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             json.dump(whole, file, indent=1)

@@ -73,7 +73,10 @@ def main():
         except (Failure, OSError, ValueError) as error:
             traceback.print_exc()
             failed.append(f"{name}: {error}")
-    whole = found.save(JSON)
+        except KeyboardInterrupt:
+            failed.append(f"{name}: interrupted")
+            break
+    whole = found.save(JSON, not options.only)
     if not options.no_docs and options.size != "small" and os.path.exists(PAGE):
         reports.write_docs(PAGE, whole)
         import plots  # pylint: disable=import-outside-toplevel
