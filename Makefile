@@ -112,6 +112,14 @@ $(BUILD)/test/answers: $(call obj,test/alloc/answers.c) $(WEBHOOK_LIB) $(CERTS_L
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# As the controller, but for its code.
+$(BUILD)/bench/empty: $(call obj,test/bench/empty.c)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--no-as-needed $(LDLIBS)
+$(BUILD)/bench/limit: $(call obj,test/bench/limit.c test/bench/seen.c) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Preloaded into programs that were built in any way: nothing of a sanitizer in it.
 build/fail_alloc.so: test/alloc/fail_alloc.c
 	@mkdir -p $(@D)
@@ -131,7 +139,7 @@ fuzz-replays: $(FUZZ_REPLAYS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire test-chaos test-mutants test-fuzz fuzz sim
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire test-chaos test-mutants test-fuzz fuzz sim bench
 SEEDS ?= 300
 FROM  ?= 1
 
@@ -213,6 +221,10 @@ test-chaos: deps-test ## the programs while all that they stand on is killed and
 
 test-e2e: deps-test ## the story as a test, on a real node (root)
 	@SANITIZE=$(SANITIZE) test/e2e/story.py $(if $(ONLY),--only '$(ONLY)')
+
+bench: ## goals and what was measured, beside the limit; ONLY=REGEX, SIZE=small|default|large, PEER=dir of OpenKruise's sources
+	@tools/deps.sh bench
+	@test/bench/run.py $(if $(ONLY),--only '$(ONLY)') $(if $(SIZE),--size $(SIZE)) $(if $(PEER),--peer '$(PEER)')
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck, layers, sizes, manifests
 	@tools/deps.sh lint

@@ -7,9 +7,10 @@ set -euo pipefail
 
 usage() {
 	cat <<'EOF'
-usage: tools/deps.sh [build|test|fuzz|lint|all]...     (default: build)
+usage: tools/deps.sh [build|test|bench|fuzz|lint|all]...     (default: build)
   build  compiler and libraries of the product
   test   what unit tests and the local cluster need (build included)
+  bench  what the benchmarks need (test included)
   fuzz   clang with libFuzzer and the sanitizers' libraries (build included)
   lint   formatters and checkers (build included)
   all    everything
@@ -36,7 +37,7 @@ wanted() {
 	for group in "$@"; do
 		case $group in
 		build) echo "$BUILD" ;;
-		test) echo "$BUILD $TEST" ;;
+		test | bench) echo "$BUILD $TEST" ;;
 		fuzz) echo "$BUILD $FUZZ" ;;
 		lint) echo "$BUILD $LINT" ;;
 		all) echo "$BUILD $TEST $FUZZ $LINT" ;;
@@ -125,7 +126,7 @@ main() {
 		install_packages "${missing[@]}" || exit 1
 		rm -f "$log"
 	fi
-	case " $* " in *" test "* | *" all "*) check_go ;; esac
+	case " $* " in *" test "* | *" bench "* | *" all "*) check_go ;; esac
 	return 0
 }
 

@@ -8,6 +8,7 @@ set -euo pipefail
 usage() {
 	cat <<'EOF'
 usage: cluster.sh up|down|node-up|node-down|status|env
+       cluster.sh kwok-up FILE                      kwok plays the kubelet of all nodes, by the stages in FILE
        cluster.sh stop|kill|start|pid COMPONENT     for fault tests: stop is SIGTERM (the API server may
                                                     take 20 s over it), kill is SIGKILL, pid prints it
        cluster.sh node-exec INDEX COMMAND...        e.g. node-exec 1 ctr -n k8s.io images ls
@@ -17,7 +18,7 @@ usage: cluster.sh up|down|node-up|node-down|status|env
   down       ends everything; only the logs in DIR stay
   status     what runs; exit code 0 if nothing that was started has died
   env        lines for `eval`: KUBECONFIG, PATH, CLUSTER_*
-  COMPONENT  etcd apiserver kcm sched registry kubelet1 containerd1 proxy1
+  COMPONENT  etcd apiserver kcm sched kwok registry kubelet1 containerd1 proxy1
 environment:
   NAME     name of the cluster (dev)        DIR   its folder (CACHE/clusters/NAME)
   K8S      Kubernetes version (1.34.4)      PORT  of the API server (a free one)
@@ -124,7 +125,7 @@ EOF
 one() { # stop|kill|start|pid component
 	load_state || die "no cluster in $DIR"
 	local index=${2##*[a-z]}
-	case $2 in etcd | apiserver | kcm | sched | registry | kubelet[0-9] | containerd[0-9] | proxy[0-9]) ;; *) die "no component '$2'" ;; esac
+	case $2 in etcd | apiserver | kcm | sched | kwok | registry | kubelet[0-9] | containerd[0-9] | proxy[0-9]) ;; *) die "no component '$2'" ;; esac
 	case $1 in
 	pid) pid_of "$2" ;;
 	stop) stop TERM "$2" ;;
@@ -149,6 +150,11 @@ down)
 	;;
 node-up) node_up_or_down ;;
 node-down) node_down ;;
+kwok-up)
+	[ $# = 2 ] || { usage >&2 && exit 2; }
+	load_state || die "there is no control plane in $DIR: run 'up' first"
+	start_kwok "$2"
+	;;
 status) status ;;
 env) print_env ;;
 stop | kill | start | pid)

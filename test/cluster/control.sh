@@ -96,6 +96,13 @@ start_sched() {
 		--kube-api-qps 2000 --kube-api-burst 4000 --pod-max-in-unschedulable-pods-duration 5s # it may miss a claim being bound
 }
 
+# Of all nodes that exist or come; FILE: its configuration and stages.
+start_kwok() { # FILE
+	"$here/binaries.sh" kwok
+	start kwok "$CACHE/kwok-$(sed -n 's/^readonly KWOK=//p' "$here/binaries.sh")/bin/kwok" --kubeconfig "$DIR/admin.kubeconfig" \
+		--manage-all-nodes --config "$1" --v=WARN
+}
+
 create_storage_class() {
 	api /apis/storage.k8s.io/v1/storageclasses -X POST -H 'Content-Type: application/json' -d '{
 		"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "rbd"},
@@ -150,7 +157,7 @@ control_down() (
 		done < <(KUBECONFIG=$DIR/admin.kubeconfig "$BIN/kubectl" get pv --request-timeout=5s \
 			-o 'jsonpath={range .items[*]}{.spec.hostPath.path}{"\n"}{end}' 2>/dev/null)
 	fi
-	stop KILL sched kcm apiserver etcd
+	stop KILL kwok sched kcm apiserver etcd
 	rm -rf "$DIR/etcd" "$DIR/pki" "$DIR/hostpath" "$DIR"/*.kubeconfig
 	if load_state; then
 		rm -f "$DIR/state.env"
