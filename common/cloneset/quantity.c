@@ -245,6 +245,16 @@ char *cs_quantity_canonical_milli(struct cs_str s)
     return print(&q);
 }
 
+bool cs_quantity_sign(struct cs_str s, int *ret)
+{
+    struct quantity q;
+
+    if (!parse(s, &q))
+        return false;
+    *ret = (q.nanos > 0) - (q.nanos < 0);
+    return true;
+}
+
 bool cs_quantity_cmp(struct cs_str a, struct cs_str b, int *ret)
 {
     struct quantity qa;
@@ -277,13 +287,25 @@ static bool kept_as_written(const struct parts *p)
     return n > 0 && (int)n > p->n_fraction && n <= 18 && scale >= -9 && scale % 3 == 0 && !zeros;
 }
 
+static bool parse_uncapped(struct cs_str s, struct quantity *ret)
+{
+    return parse(s, ret) && ret->nanos != MAX_NANOS && ret->nanos != -MAX_NANOS;
+}
+
+bool cs_quantity_has_wire(struct cs_str s)
+{
+    struct quantity q;
+
+    return parse_uncapped(s, &q);
+}
+
 char *cs_quantity_wire(struct cs_str s)
 {
     struct quantity q;
     struct parts p;
 
     s = trim(s);
-    if (!parse(s, &q) || !parse_parts(s, &p) || q.nanos == MAX_NANOS || q.nanos == -MAX_NANOS)
+    if (!parse_uncapped(s, &q) || !parse_parts(s, &p))
         return NULL;
     return kept_as_written(&p) ? cs_xmemdupz(s.p, s.len) : print(&q);
 }

@@ -70,7 +70,7 @@ extern const struct cs_schema_type cs_schema_persistent_volume_claim;
 extern const struct cs_schema_type cs_schema_persistent_volume_claim_spec;
 
 /* A member of a type by name; NULL when there is none. NULL-safe for type and name. */
-const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, const char *name);
+const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name);
 /* The same for a member of a document, by its decoded key. */
 const struct cs_schema_field *cs_schema_find_member(const struct cs_schema_type *type, struct cs_json member);
 

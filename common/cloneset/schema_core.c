@@ -7,14 +7,25 @@
 
 #include "common/cloneset/template_impl.h"
 
-const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, const char *name)
+/* As strcmp; most names differ in their first byte. */
+static inline int name_cmp(struct cs_str name, const char *known)
+{
+    unsigned char first = name.len ? (unsigned char)name.p[0] : 0;
+
+    if (first != (unsigned char)known[0])
+        return first < (unsigned char)known[0] ? -1 : 1;
+    int order = strncmp(name.p, known, name.len);
+    return order || known[name.len] == '\0' ? order : -1;
+}
+
+const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name)
 {
     size_t low = 0;
-    size_t high = type && name ? type->n_fields : 0;
+    size_t high = type && name.p ? type->n_fields : 0;
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int order = strcmp(name, type->fields[mid].name);
+        int order = name_cmp(name, type->fields[mid].name);
 
         if (order == 0)
             return &type->fields[mid];
@@ -28,9 +39,9 @@ const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, 
 
 const struct cs_schema_field *cs_schema_find_member(const struct cs_schema_type *type, struct cs_json member)
 {
-    cs_autofree char *key = cs_json_key_dup(member);
+    cs_autofree char *owned = NULL;
 
-    return cs_schema_find(type, key);
+    return cs_schema_find(type, cs_json_key(member, &owned));
 }
 
 /* ---- members that nobody knows ---- */
@@ -107,9 +118,9 @@ static void search_object(
     size_t n = cs_json_members(v, false, &members);
 
     for (size_t i = 0; i < n; i++) {
-        cs_autofree char *key = cs_json_key_dup(members[i]);
-        struct cs_tpath step = {.up = path, .key = cs_str(key)};
-        const struct cs_schema_field *f = cs_schema_find(type, key);
+        cs_autofree char *owned = NULL;
+        struct cs_tpath step = {.up = path, .key = cs_json_key(members[i], &owned)};
+        const struct cs_schema_field *f = cs_schema_find(type, step.key);
 
         if (!f)
             report_unknown(s, type, &step);

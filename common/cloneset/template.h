@@ -75,6 +75,8 @@ const struct cs_change *cs_template_diff_blocker(const struct cs_template_diff *
  * A "$patch" that tmpl has already (it came from cs_revision_template) is the frame's and no part of the template.
  */
 void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exact, char **ret_reason);
+/* What *ret_exact and *ret_reason would be, without the data. An exact template has no unknown member and none of a wrong type. */
+bool cs_revision_is_exact(struct cs_json tmpl, char **ret_reason);
 /* Hash text of revision data with a collision count; out must hold CS_REVISION_HASH_SIZE. */
 #define CS_REVISION_HASH_SIZE 16
 void cs_revision_hash(struct cs_str data, int32_t collision_count, char out[CS_REVISION_HASH_SIZE]);
@@ -93,5 +95,6 @@ void cs_vct_hash(struct cs_json vcts, char out[CS_VCT_HASH_SIZE]);
 char *cs_quantity_canonical(struct cs_str s);
 /* Sign of a − b; false when one does not parse. */
 bool cs_quantity_cmp(struct cs_str a, struct cs_str b, int *ret);
+bool cs_quantity_sign(struct cs_str s, int *ret);
 
 #endif

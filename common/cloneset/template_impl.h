@@ -40,5 +40,6 @@ char *cs_quantity_canonical_milli(struct cs_str s);
  * is left as it is ("1.500", "1E3"; observed). Owned; NULL when it does not parse or exceeds what is promised (D10).
  */
 char *cs_quantity_wire(struct cs_str s);
+bool cs_quantity_has_wire(struct cs_str s); /* that it is not NULL */
 
 #endif

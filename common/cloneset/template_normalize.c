@@ -109,7 +109,7 @@ static void normalize_object(struct cs_jtree *obj, const struct cs_schema_type *
     if (!cs_jtree_is(obj, CS_J_OBJECT))
         return;
     for (struct cs_jtree *member = cs_jtree_first(obj); member; member = next) {
-        const struct cs_schema_field *f = cs_schema_find(type, cs_jtree_key(member));
+        const struct cs_schema_field *f = cs_schema_find(type, cs_str(cs_jtree_key(member)));
 
         next = cs_jtree_next(member);
         if (f)

@@ -30,13 +30,15 @@ static bool is_exact_int(struct cs_json v, bool narrow)
 
 static bool is_exact_quantity(struct cs_json v)
 {
-    cs_autofree char *decoded = cs_json_str_dup(v);
-    cs_autofree char *wire = NULL;
+    cs_autofree char *decoded = NULL;
+    struct cs_str s;
 
-    if (!decoded && !cs_json_is(v, CS_J_NUMBER))
-        return false;
-    wire = cs_quantity_wire(decoded ? cs_str(decoded) : cs_json_raw(v));
-    return wire != NULL;
+    if (cs_json_is(v, CS_J_NUMBER))
+        return cs_quantity_has_wire(cs_json_raw(v));
+    if (cs_json_str_borrow(v, &s))
+        return cs_quantity_has_wire(s);
+    decoded = cs_json_str_dup(v);
+    return decoded && cs_quantity_has_wire(cs_str(decoded));
 }
 
 static bool is_exact_time(struct cs_json v)
@@ -142,12 +144,12 @@ bool cs_typed_is_exact(
     for (size_t i = 0; i < n; i++) {
         if (cs_json_is_null(members[i]))
             continue; /* dropped on both sides */
-        cs_autofree char *key = cs_json_key_dup(members[i]);
-        const struct cs_tpath step = {.up = path, .key = cs_str(key)};
+        cs_autofree char *owned = NULL;
+        const struct cs_tpath step = {.up = path, .key = cs_json_key(members[i], &owned)};
 
-        if (type == &cs_schema_pod_template_spec && cs_streq(key, "$patch"))
+        if (type == &cs_schema_pod_template_spec && cs_str_eqz(step.key, "$patch"))
             continue; /* the frame's, set anew */
-        if (!is_exact_member(members[i], cs_schema_find(type, key), &step, ret_reason))
+        if (!is_exact_member(members[i], cs_schema_find(type, step.key), &step, ret_reason))
             return false;
     }
     return true;

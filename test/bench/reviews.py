@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AdmissionReviews of a given size, as an API server sends them: compact, with managedFields and the request's options. What a
-longer one has more of is what real sets have more of: containers with environment, mounts and probes. No long texts, which
-would be cheap to skip: last-applied-configuration, for one, is left out."""
+"""AdmissionReviews of a given size, as an API server sends them: compact, members of objects sorted, with managedFields and the
+request's options. What a longer one has more of is what real sets have more of: containers with environment, mounts and probes.
+No long texts, which would be cheap to skip: last-applied-configuration, for one, is left out."""
 
 import copy
 import json
@@ -72,7 +72,15 @@ def next_image(obj):
     return obj
 
 
+def in_order(value):
+    """With the members of objects sorted, as the server keeps what has no type of its own."""
+    if isinstance(value, dict):
+        return {key: in_order(item) for key, item in sorted(value.items())}
+    return [in_order(item) for item in value] if isinstance(value, list) else value
+
+
 def encode(operation, obj):
+    obj = in_order(obj)
     kind = {"group": "apps.kruise.io", "version": "v1alpha1", "kind": "CloneSet"}
     resource = {"group": "apps.kruise.io", "version": "v1alpha1", "resource": "clonesets"}
     old = obj if operation == "UPDATE" else None
