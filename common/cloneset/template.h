@@ -56,6 +56,9 @@ struct cs_jtree *cs_template_normalize(struct cs_json tmpl);
  */
 void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, bool vertical_scaling,
     struct cs_template_diff *ret);
+/* The same between two templates that are not in normal form; cheaper than to make both. */
+void cs_template_diff_written(
+    struct cs_json old_tmpl, struct cs_json new_tmpl, bool vertical_scaling, struct cs_template_diff *ret);
 void cs_template_diff_done(struct cs_template_diff *d);
 /* D9 equality: the diff would be empty. */
 bool cs_template_equal(const struct cs_jtree *a, const struct cs_jtree *b);

@@ -8,6 +8,7 @@
 
 #include "common/base/strbuf.h"
 #include "common/cloneset/schema.h"
+#include "common/json/json_tree.h"
 
 /*
  * One step of a path, linked to the step above it: lives on the stack of the function that walks there. The root has
@@ -30,6 +31,9 @@ static inline bool cs_schema_is_map(const struct cs_schema_field *f)
 {
     return f && (f->kind == CS_SK_STRMAP || f->kind == CS_SK_QTYMAP);
 }
+
+/* Takes t, a template, and gives its normal form. */
+struct cs_jtree *cs_template_normalize_tree(struct cs_jtree *t);
 
 /* ---- quantities ---- */
 

@@ -230,10 +230,11 @@ static void drop_service_account_alias(struct cs_jtree *spec)
 
 struct cs_jtree *cs_template_normalize(struct cs_json tmpl)
 {
-    if (!cs_json_is(tmpl, CS_J_OBJECT))
-        return cs_jtree_new_obj();
-    struct cs_jtree *t = cs_jtree_from(tmpl);
+    return cs_template_normalize_tree(cs_json_is(tmpl, CS_J_OBJECT) ? cs_jtree_from(tmpl) : cs_jtree_new_obj());
+}
 
+struct cs_jtree *cs_template_normalize_tree(struct cs_jtree *t)
+{
     cs_jtree_del(t, "$patch"); /* the frame of revision data, not a part of the template */
     normalize_object(t, &cs_schema_pod_template_spec);
     struct cs_jtree *spec = cs_jtree_get(t, "spec");

@@ -136,9 +136,7 @@ static void check_in_place_only(struct cs_texts *out, struct cs_json old_obj, st
 
     if (shape.type != CS_UPDATE_INPLACE_ONLY || cs_str_eq(cs_json_raw(was), cs_json_raw(is)))
         return;
-    cs_autojtree *old_norm = cs_template_normalize(was);
-    cs_autojtree *new_norm = cs_template_normalize(is);
-    cs_template_diff(old_norm, new_norm, false, &diff); /* the rule sees no gates (spec §3.4) */
+    cs_template_diff_written(was, is, false, &diff); /* the rule sees no gates (spec §3.4) */
     for (size_t i = 0; i < diff.n; i++)
         n += diff.items[i].kind == CS_CHANGE_OTHER;
     report_changes(out, &diff, n, shape.policy_path);
