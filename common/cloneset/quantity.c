@@ -67,35 +67,23 @@ static bool parse_exponent(struct cs_str s, struct parts *p)
 
 static bool parse_suffix(struct cs_str s, struct parts *p)
 {
-    static const struct {
-        const char *text;
-        enum family family;
-        int exponent;
-    } suffixes[] = {
-        {"", DECIMAL_SI, 0},
-        {"n", DECIMAL_SI, -9},
-        {"u", DECIMAL_SI, -6},
-        {"m", DECIMAL_SI, -3},
-        {"k", DECIMAL_SI, 3},
-        {"M", DECIMAL_SI, 6},
-        {"G", DECIMAL_SI, 9},
-        {"T", DECIMAL_SI, 12},
-        {"P", DECIMAL_SI, 15},
-        {"E", DECIMAL_SI, 18},
-        {"Ki", BINARY_SI, 1},
-        {"Mi", BINARY_SI, 2},
-        {"Gi", BINARY_SI, 3},
-        {"Ti", BINARY_SI, 4},
-        {"Pi", BINARY_SI, 5},
-        {"Ei", BINARY_SI, 6},
-    };
+    static const char decimal[] = "num.kMGTPE", binary[] = "KMGTPE"; /* '.' keeps the place of none, and is no suffix */
+    const char *at = NULL;
 
-    for (size_t i = 0; i < CS_ARRAY_LEN(suffixes); i++) {
-        if (cs_str_eqz(s, suffixes[i].text)) {
-            p->family = suffixes[i].family;
-            p->exponent = suffixes[i].exponent;
-            return true;
-        }
+    if (s.len == 0)
+        return true; /* DECIMAL_SI, 0 */
+    if (s.len == 1 && s.p[0] != '.')
+        at = memchr(decimal, s.p[0], sizeof(decimal) - 1);
+    if (at) {
+        p->exponent = 3 * (int)(at - decimal) - 9;
+        return true;
+    }
+    if (s.len == 2 && s.p[1] == 'i')
+        at = memchr(binary, s.p[0], sizeof(binary) - 1);
+    if (at) {
+        p->family = BINARY_SI;
+        p->exponent = 1 + (int)(at - binary);
+        return true;
     }
     if (s.p[0] != 'e' && s.p[0] != 'E')
         return false;

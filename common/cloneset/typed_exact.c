@@ -136,20 +136,22 @@ static bool is_exact_member(
 bool cs_typed_is_exact(
     struct cs_json v, const struct cs_schema_type *type, const struct cs_tpath *path, char **ret_reason)
 {
-    cs_autofree struct cs_json *members = NULL;
+    cs_auto_schema_members members;
 
+    cs_schema_members_of(v, type, &members);
     if (!cs_json_is(v, CS_J_OBJECT))
         return refuse(path, "is no object", ret_reason);
-    size_t n = cs_json_members(v, false, &members);
-    for (size_t i = 0; i < n; i++) {
-        if (cs_json_is_null(members[i]))
+    for (size_t i = 0; i < members.n; i++) {
+        struct cs_json member = members.items[i].v;
+
+        if (cs_json_is_null(member))
             continue; /* dropped on both sides */
         cs_autofree char *owned = NULL;
-        const struct cs_tpath step = {.up = path, .key = cs_json_key(members[i], &owned)};
+        const struct cs_tpath step = {.up = path, .key = cs_json_key(member, &owned)};
 
         if (type == &cs_schema_pod_template_spec && cs_str_eqz(step.key, "$patch"))
             continue; /* the frame's, set anew */
-        if (!is_exact_member(members[i], cs_schema_find(type, step.key), &step, ret_reason))
+        if (!is_exact_member(member, members.items[i].field, &step, ret_reason))
             return false;
     }
     return true;

@@ -114,6 +114,8 @@ static void check_field(
 
 void cs_check_types(struct cs_check *c, const struct cs_path *at, const struct cs_schema_type *type, struct cs_json v)
 {
+    size_t cursor = 0;
+
     if (!cs_want_value(c, at, v, CS_WANT_OBJECT))
         return;
     cs_json_foreach (member, v) {
@@ -121,7 +123,7 @@ void cs_check_types(struct cs_check *c, const struct cs_path *at, const struct c
 
         if (cs_json_is_null(member))
             continue;
-        field = cs_schema_find_member(type, member);
+        field = cs_schema_find_member(type, member, &cursor);
         if (field)
             check_field(c, CS_KEY(at, field->name), field, member);
     }

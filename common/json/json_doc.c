@@ -128,7 +128,10 @@ char *cs_json_str_dup(struct cs_json v)
 
 bool cs_json_str_is(struct cs_json v, const char *z)
 {
-    return z && cs_json_is(v, CS_J_STRING) && body_equals(str_body(v), v.node->escaped, cs_str(z));
+    if (!z || !cs_json_is(v, CS_J_STRING))
+        return false;
+    struct cs_str want = cs_str(z);
+    return (want.len == str_body(v).len || v.node->escaped) && body_equals(str_body(v), v.node->escaped, want);
 }
 
 /* ---- look-ups ---- */
