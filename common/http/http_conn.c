@@ -163,16 +163,41 @@ static void request_begin(struct cs_http_conn *conn)
     atomic_fetch_add(&conn->worker->server->requests, 1);
 }
 
-/* Large buffers go back to the system, small ones serve the next request of this connection. */
-static void trim(struct cs_strbuf *b)
+static void drop(struct cs_strbuf *b)
 {
     size_t max = b->max;
 
-    if (b->cap > CS_HTTP_KEEP_BUFFER || b->failed) {
-        cs_strbuf_done(b);
-        cs_strbuf_init(b, max);
+    cs_strbuf_done(b);
+    cs_strbuf_init(b, max);
+}
+
+static void trim_answer(struct cs_strbuf *b)
+{
+    if (b->cap > CS_HTTP_KEEP_ANSWER || b->failed)
+        drop(b);
+    cs_strbuf_clear(b);
+}
+
+static void release_body(struct cs_http_worker *w, struct cs_strbuf *b)
+{
+    if (b->cap == 0 || b->cap > CS_HTTP_SPARE_MAX || w->n_spares == CS_HTTP_SPARES ||
+        w->spare_bytes + b->cap > CS_HTTP_SPARE_TOTAL) {
+        drop(b);
+        return;
     }
     cs_strbuf_clear(b);
+    w->spares[w->n_spares++] = *b;
+    w->spare_bytes += b->cap;
+    cs_strbuf_init(b, b->max);
+}
+
+/* The one that was used last: its bytes are still in the processor's cache. */
+static void reuse_spare(struct cs_http_worker *w, struct cs_strbuf *b)
+{
+    if (b->cap > 0 || w->n_spares == 0)
+        return;
+    *b = w->spares[--w->n_spares];
+    w->spare_bytes -= b->cap;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, enum MHD_RequestTerminationCode code)
@@ -186,13 +211,14 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, en
     conn->guest.in_request = false;
     conn->guest.since_ms = cs_http_now_ms();
     cs_http_crowd_release(&conn->worker->crowd, &conn->guest);
-    trim(&conn->body);
-    trim(&conn->answer);
+    release_body(conn->worker, &conn->body);
+    trim_answer(&conn->answer);
     atomic_fetch_sub(&conn->worker->server->requests, 1);
 }
 
 static enum MHD_Result take_body(struct cs_http_conn *conn, struct MHD_Connection *c, const char *data, size_t len)
 {
+    reuse_spare(conn->worker, &conn->body);
     cs_strbuf_add(&conn->body, data, len);
     if (conn->body.failed)
         return refuse_midway(conn, c, 503, "no memory for the request body");
@@ -269,7 +295,7 @@ static enum MHD_Result handle(struct cs_http_conn *conn, struct MHD_Connection *
     s->o.handler(s->o.ctx, &req, &resp);
     if (resp.status == 200)
         conn->guest.proven = true;
-    trim(&conn->body);
+    release_body(conn->worker, &conn->body);
     if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->answer.cap, cs_http_now_ms()))
         word_refusal(s, 503, too_much, &resp);
     return send_answer(conn, c, &resp);
