@@ -152,12 +152,36 @@ static i128 leading_digits(const struct parts *p, long keep)
     return v > MAX_NANOS ? MAX_NANOS : v;
 }
 
+/* A whole number of up to PLAIN_DIGITS digits in units from "n" on, as nearly all are: nothing to round, no overflow before the cap. */
+#define PLAIN_DIGITS 18
+static bool plain_nanos(const struct parts *p, i128 *ret)
+{
+    int shift = p->family == BINARY_SI ? 9 : 9 + p->exponent;
+    i128 v = 0;
+
+    if (p->n_digits > PLAIN_DIGITS || p->n_fraction > 0 || shift < 0 || shift > 27)
+        return false;
+    for (size_t i = 0; i < p->n_digits; i++)
+        v = v * 10 + p->digits[i];
+    if (p->family == BINARY_SI)
+        v <<= 10 * p->exponent;
+    for (; shift > 0 && v <= MAX_NANOS; shift--)
+        v *= 10;
+    *ret = v > MAX_NANOS ? MAX_NANOS : v;
+    return true;
+}
+
 static bool parse(struct cs_str s, struct quantity *ret)
 {
     struct parts p;
+    i128 plain;
 
     if (!parse_parts(trim(s), &p))
         return false;
+    if (plain_nanos(&p, &plain)) {
+        *ret = (struct quantity){.nanos = p.negative ? -plain : plain, .family = p.family};
+        return true;
+    }
     long shift = 9 - p.n_fraction;
     if (p.family == BINARY_SI) {
         for (int i = 0; i < p.exponent; i++)

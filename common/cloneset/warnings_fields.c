@@ -119,28 +119,36 @@ static void warn_predownload(struct cs_edit *e)
         cs_warn(e->out, "%s " NEEDS_DAEMON, first);
 }
 
-static bool has_env(struct cs_json tmpl, const char *name)
+static const char *const priority_names[] = {"KRUISE_CONTAINER_PRIORITY", "KRUISE_CONTAINER_BARRIER"};
+
+/* Bit i: a container has priority_names[i] in its environment. */
+static unsigned priorities_of(struct cs_json tmpl)
 {
     struct cs_json containers = cs_list_of(cs_object_of(tmpl, "spec"), "containers");
+    unsigned found = 0;
 
     cs_json_foreach (container, containers) {
         struct cs_json list = cs_list_of(container, "env");
 
         cs_json_foreach (env, list) {
-            if (cs_json_str_is(cs_json_get(env, "name"), name))
-                return true;
+            struct cs_json name = cs_json_get(env, "name");
+
+            for (unsigned i = 0; i < CS_ARRAY_LEN(priority_names); i++)
+                found |= (unsigned)cs_json_str_is(name, priority_names[i]) << i;
         }
     }
-    return false;
+    return found;
 }
 
 static void warn_priorities(struct cs_edit *e)
 {
-    static const char *const names[] = {"KRUISE_CONTAINER_PRIORITY", "KRUISE_CONTAINER_BARRIER"};
+    unsigned is = priorities_of(e->is.tmpl);
+    unsigned was = is ? priorities_of(e->was.tmpl) : 0;
 
-    for (size_t i = 0; i < CS_ARRAY_LEN(names); i++) {
-        if (has_env(e->is.tmpl, names[i]) && !has_env(e->was.tmpl, names[i]))
-            cs_warn(e->out, "env %s has no effect here: ordering containers needs OpenKruise's Pod webhook", names[i]);
+    for (unsigned i = 0; i < CS_ARRAY_LEN(priority_names); i++) {
+        if ((is & ~was) >> i & 1)
+            cs_warn(e->out, "env %s has no effect here: ordering containers needs OpenKruise's Pod webhook",
+                priority_names[i]);
     }
 }
 

@@ -295,7 +295,20 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static void report(struct lane lanes[THREADS], double server_cpu_s, const char *pid)
+/* Of the server and of this program, in the time that was measured. */
+struct used {
+    double server_s, own_s;
+};
+
+static struct used used_now(const char *pid)
+{
+    struct timespec own;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+    return (struct used){.server_s = cpu_s(pid), .own_s = (double)own.tv_sec + (double)own.tv_nsec / 1e9};
+}
+
+static void report(struct lane lanes[THREADS], struct used cpu, const char *pid)
 {
     uint32_t *all = NULL;
     int64_t last_ns = 0;
@@ -313,9 +326,10 @@ static void report(struct lane lanes[THREADS], double server_cpu_s, const char *
     qsort(all, n, sizeof(*all), &by_value);
     seconds = (double)(last_ns - lanes[0].first_ns) / 1e9;
     (void)printf("{\"requests\": %zu, \"per_second\": %.1f, \"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u, "
-                 "\"cpu_ms_per_1000\": %.2f, \"rss_kb\": %lu, \"peak_kb\": %lu, \"anon_kb\": %lu}\n",
-        n, (double)n / seconds, all[n / 2], all[n - 1 - n / 100], all[n - 1], server_cpu_s / (double)n * 1e6,
-        memory_kb(pid, "VmRSS:"), memory_kb(pid, "VmHWM:"), memory_kb(pid, "RssAnon:"));
+                 "\"cpu_ms_per_1000\": %.2f, \"load_cpu_ms_per_1000\": %.2f, \"rss_kb\": %lu, \"peak_kb\": %lu, "
+                 "\"anon_kb\": %lu}\n",
+        n, (double)n / seconds, all[n / 2], all[n - 1 - n / 100], all[n - 1], cpu.server_s / (double)n * 1e6,
+        cpu.own_s / (double)n * 1e6, memory_kb(pid, "VmRSS:"), memory_kb(pid, "VmHWM:"), memory_kb(pid, "RssAnon:"));
     free(all);
 }
 
@@ -324,7 +338,7 @@ static void run_load(const struct target *t, unsigned connections, int64_t secon
     struct lane lanes[THREADS] = {{.t = NULL}};
     pthread_t threads[THREADS];
     pthread_barrier_t connected;
-    double before_s, after_s;
+    struct used before, after;
 
     (void)pthread_barrier_init(&connected, NULL, THREADS + 1);
     for (unsigned i = 0; i < THREADS; i++) {
@@ -336,10 +350,11 @@ static void run_load(const struct target *t, unsigned connections, int64_t secon
     }
     (void)pthread_barrier_wait(&connected);
     (void)usleep(WARM_NS / 1000);
-    before_s = cpu_s(pid);
+    before = used_now(pid);
     (void)pthread_barrier_wait(&connected);
-    after_s = cpu_s(pid);
-    report(lanes, after_s - before_s, pid);
+    after = used_now(pid);
+    after = (struct used){.server_s = after.server_s - before.server_s, .own_s = after.own_s - before.own_s};
+    report(lanes, after, pid);
     (void)pthread_barrier_wait(&connected);
     for (unsigned i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
