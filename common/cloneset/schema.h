@@ -71,13 +71,6 @@ extern const struct cs_schema_type cs_schema_persistent_volume_claim_spec;
 
 /* A member of a type by name; NULL when there is none. NULL-safe for type and name. */
 const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name);
-/*
- * The same for a member of a document, by its decoded key. *cursor: 0 at first, then kept from one member of an object to the next;
- * where these are in order, as an API server sends them, that spares most of the search.
- */
-const struct cs_schema_field *cs_schema_find_member(
-    const struct cs_schema_type *type, struct cs_json member, size_t *cursor);
-
 /* A member of an object that counts (of duplicate keys the last), in document order, and what the table says about it. */
 struct cs_schema_member {
     struct cs_json v;

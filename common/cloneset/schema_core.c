@@ -56,16 +56,6 @@ static const struct cs_schema_field *find_ahead(const struct cs_schema_type *typ
     return NULL;
 }
 
-const struct cs_schema_field *cs_schema_find_member(
-    const struct cs_schema_type *type, struct cs_json member, size_t *cursor)
-{
-    cs_autofree char *owned = NULL;
-    struct cs_str key = cs_json_key(member, &owned);
-    const struct cs_schema_field *f = type ? find_ahead(type, key, cursor) : NULL;
-
-    return f ? f : cs_schema_find(type, key);
-}
-
 /* Each member in the table, and behind the one before: then none is there twice. */
 static bool members_in_order(struct cs_json obj, const struct cs_schema_type *type, struct cs_schema_members *ret)
 {
@@ -86,7 +76,6 @@ static bool members_in_order(struct cs_json obj, const struct cs_schema_type *ty
 void cs_schema_members_of(struct cs_json obj, const struct cs_schema_type *type, struct cs_schema_members *ret)
 {
     cs_autofree struct cs_json *members = NULL;
-    size_t cursor = 0;
 
     ret->items = ret->small;
     ret->n = 0;
@@ -97,9 +86,12 @@ void cs_schema_members_of(struct cs_json obj, const struct cs_schema_type *type,
     if (type && members_in_order(obj, type, ret))
         return;
     ret->n = cs_json_members(obj, false, &members);
-    for (size_t i = 0; i < ret->n; i++)
-        ret->items[i] =
-            (struct cs_schema_member){.v = members[i], .field = cs_schema_find_member(type, members[i], &cursor)};
+    for (size_t i = 0; i < ret->n; i++) {
+        cs_autofree char *owned = NULL;
+        struct cs_str key = cs_json_key(members[i], &owned);
+
+        ret->items[i] = (struct cs_schema_member){.v = members[i], .field = cs_schema_find(type, key)};
+    }
 }
 
 void cs_schema_members_done(struct cs_schema_members *m)

@@ -198,6 +198,12 @@ static bool is_free(struct cs_json old_obj, struct cs_json new_obj)
 void cs_validate_update(
     struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors, struct cs_texts *ret_warnings)
 {
+    cs_validate_update_in(old_obj, new_obj, NULL, ret_errors, ret_warnings);
+}
+
+void cs_validate_update_in(struct cs_json old_obj, struct cs_json new_obj, struct cs_template_facts *facts,
+    struct cs_texts *ret_errors, struct cs_texts *ret_warnings)
+{
     struct cs_json old_spec = cs_json_get(old_obj, "spec"), new_spec = cs_json_get(new_obj, "spec");
     cs_autocheck c = {.out = ret_errors};
     struct cs_texts found = {0};
@@ -207,7 +213,7 @@ void cs_validate_update(
     check_immutable_metadata(&c, cs_json_get(old_obj, "metadata"), cs_json_get(new_obj, "metadata"));
     check_immutable_selector(&c, old_spec, new_spec);
     check_in_place_only(ret_errors, old_obj, new_obj);
-    cs_validate_cloneset(new_obj, &found);
+    cs_validate_cloneset_in(new_obj, facts, &found);
     sort_out_old(old_obj, &found, ret_errors, ret_warnings);
     cs_texts_done(&found);
 }

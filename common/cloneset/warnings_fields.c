@@ -160,17 +160,15 @@ static bool same_bytes(struct cs_json a, struct cs_json b)
 void cs_warn_fields(struct cs_edit *e)
 {
     struct unknown unknown = {0};
-    cs_autofree char *reason = NULL;
-    bool exact = false;
+    bool judged = e->create || e->template_changed;
 
     warn_predownload(e);
     if (!e->create && same_bytes(e->was.tmpl, e->is.tmpl) && same_bytes(e->was.vcts, e->is.vcts))
         return;
-    if (e->create || e->template_changed)
-        exact = cs_revision_is_exact(e->is.tmpl, &reason);
-    find_unknown(&e->is, exact, &unknown);
+    find_unknown(&e->is, cs_template_is_exact(e->facts, e->is.tmpl), &unknown);
     warn_unknown(e, &unknown);
-    warn_bytes(e, reason, &unknown);
+    if (judged)
+        warn_bytes(e, e->facts->reason, &unknown);
     warn_priorities(e);
     unknown_done(&unknown);
 }

@@ -143,8 +143,12 @@ struct cs_json cs_json_getn(struct cs_json v, struct cs_str key)
     if (!cs_json_is(v, CS_J_OBJECT) || !key.p)
         return absent;
     cs_json_foreach (member, v) {
+        const struct cs_jnode *m = member.node;
         /* Nearly all keys differ in length already. */
-        if ((member.node->key_len == key.len || member.node->key_escaped) && key_equals(member, key))
+        bool same = m->key_escaped ? key_equals(member, key)
+                                   : m->key_len == key.len && memcmp(v.doc->text + m->key_start, key.p, key.len) == 0;
+
+        if (same)
             found = member;
     }
     return found;
