@@ -132,7 +132,8 @@ HOT enum step finish_value(struct parser *ps, struct cs_jnode *node, const char 
 
 HOT const char *skip_blanks(const struct parser *ps, const char *p)
 {
-    while (p < ps->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    /* Most documents have none; all of them are small. */
+    while (p < ps->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
 }

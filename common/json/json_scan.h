@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "common/base/str.h"
 
 /* What was wrong, and where; `what` is static text or NULL for "unexpected character". */
@@ -19,39 +23,57 @@ struct cs_jscan_fault {
     const char *what;
 };
 
+/*
+ * CS_JSCAN_STEP bytes at once: the index of the first that is a quote, a backslash, a control character or not ASCII;
+ * CS_JSCAN_STEP when there is none.
+ */
+#ifdef __SSE2__
+#define CS_JSCAN_STEP 16
+static inline int cs_jscan_stop(const char *p)
+{
+    const __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+    /* Compared as signed: what is not ASCII is below zero. */
+    const __m128i low = _mm_cmplt_epi8(w, _mm_set1_epi8(0x20));
+    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\')));
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, marks));
+
+    return __builtin_ctz(found | 1u << CS_JSCAN_STEP);
+}
+#else
+#define CS_JSCAN_STEP 8
 #define CS_JSCAN_ONES 0x0101010101010101ull
 #define CS_JSCAN_HIGHS 0x8080808080808080ull
-
-/* High bit set in the first byte that is a quote, a backslash, a control character or not ASCII (in bytes behind
- * the first one the subtraction may borrow, so only the lowest set bit counts). */
-static inline uint64_t cs_jscan_special(uint64_t w)
+static inline int cs_jscan_stop(const char *p)
 {
-    uint64_t quote = w ^ (CS_JSCAN_ONES * '"');
-    uint64_t backslash = w ^ (CS_JSCAN_ONES * '\\');
+    uint64_t w, quote, backslash, found;
 
-    return ((w - CS_JSCAN_ONES * 0x20) & ~w & CS_JSCAN_HIGHS) | ((quote - CS_JSCAN_ONES) & ~quote & CS_JSCAN_HIGHS) |
-           ((backslash - CS_JSCAN_ONES) & ~backslash & CS_JSCAN_HIGHS) | (w & CS_JSCAN_HIGHS);
+    memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    quote = w ^ (CS_JSCAN_ONES * '"');
+    backslash = w ^ (CS_JSCAN_ONES * '\\');
+    /* In bytes behind the first one found a subtraction may borrow, so only the lowest set bit counts. */
+    found = ((w - CS_JSCAN_ONES * 0x20) & ~w & CS_JSCAN_HIGHS) | ((quote - CS_JSCAN_ONES) & ~quote & CS_JSCAN_HIGHS) |
+            ((backslash - CS_JSCAN_ONES) & ~backslash & CS_JSCAN_HIGHS) | (w & CS_JSCAN_HIGHS);
+    return found ? __builtin_ctzll(found) >> 3 : CS_JSCAN_STEP;
 }
+#endif
 
 static inline bool cs_jscan_is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* The first byte in [p, end) that is not plain ASCII, or that ends a string; nearly all are, and are passed eight at a time. */
+/* The first byte in [p, end) that is not plain ASCII, or that ends a string; nearly all are. */
 static inline const char *cs_jscan_plain(const char *p, const char *end)
 {
-    while (end - p >= 8) {
-        uint64_t w;
+    while (end - p >= CS_JSCAN_STEP) {
+        int stop = cs_jscan_stop(p);
 
-        memcpy(&w, p, sizeof(w));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        w = __builtin_bswap64(w);
-#endif
-        uint64_t found = cs_jscan_special(w);
-        if (found)
-            return p + (__builtin_ctzll(found) >> 3);
-        p += 8;
+        p += stop;
+        if (stop < CS_JSCAN_STEP)
+            return p;
     }
     while (p < end && cs_jscan_is_plain((unsigned char)*p))
         p++;
