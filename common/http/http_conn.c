@@ -359,6 +359,7 @@ struct MHD_Daemon *cs_http_daemon_start(struct cs_http_worker *w, int listen_fd)
         w->crowd.max_held = o->max_body + 1; /* a buffer ends with a NUL */
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, &on_request,
         w, MHD_OPTION_EXTERNAL_LOGGER, &on_log, w, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        limit + LEAVING, MHD_OPTION_UNESCAPE_CALLBACK, &leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, &on_completed,
-        w, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, w, MHD_OPTION_ARRAY, o->tls ? tls : none, MHD_OPTION_END);
+        limit + LEAVING, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CS_HTTP_CONNECTION_MEMORY, MHD_OPTION_UNESCAPE_CALLBACK,
+        &leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, w, MHD_OPTION_NOTIFY_CONNECTION,
+        &on_connection, w, MHD_OPTION_ARRAY, o->tls ? tls : none, MHD_OPTION_END);
 }

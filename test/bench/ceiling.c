@@ -4,7 +4,7 @@
  *
  *     ceiling PORT CERTIFICATE KEY ANSWER THREADS
  *
- * TLS versions and suites, kind of daemon, number of threads and of connections are the webhook's. Runs until it is ended.
+ * TLS versions and suites, kind of daemon, memory of a connection, number of threads and of connections are the webhook's. Runs until it is ended.
  */
 #include <microhttpd.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/file.h"
+#include "common/http/http_server.h"
 #include "common/http/tls_pair.h"
 
 #define MAX_FILE ((size_t)1 << 20)
@@ -66,7 +67,8 @@ int main(int argc, char **argv)
     daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS, (uint16_t)strtoul(argv[1], NULL, 10), NULL,
         NULL, &on_request, NULL, MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
         MHD_OPTION_HTTPS_PRIORITIES, CS_TLS_PRIORITIES, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)strtoul(argv[5], NULL, 10), MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_END);
+        (unsigned)strtoul(argv[5], NULL, 10), MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CS_HTTP_CONNECTION_MEMORY, MHD_OPTION_END);
     if (!daemon) {
         (void)fprintf(stderr, "ceiling: libmicrohttpd does not start\n");
         return 1;
