@@ -39,11 +39,12 @@ static void __attribute__((noreturn, cold)) fail(const char *what, const char *d
     exit(1);
 }
 
+/* Of CPU time: others on the machine take nothing from it. */
 static int64_t now_ns(void)
 {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
