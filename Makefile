@@ -119,6 +119,15 @@ $(BUILD)/bench/empty: $(call obj,test/bench/empty.c)
 $(BUILD)/bench/limit: $(call obj,test/bench/limit.c test/bench/seen.c) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/bench/ceiling: $(call obj,test/bench/ceiling.c) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/bench/pieces: $(call obj,test/bench/pieces.c) $(WEBHOOK_LIB) $(CONTROLLER_LIB) $(CERTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/bench/load: $(call obj,test/bench/load.c) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lssl $(LDLIBS)
 
 # Preloaded into programs that were built in any way: nothing of a sanitizer in it.
 build/fail_alloc.so: test/alloc/fail_alloc.c
@@ -139,7 +148,7 @@ fuzz-replays: $(FUZZ_REPLAYS)
 # ---- tests: a suite ends with "SUITE: N passed, N failed"; test/lib/run_all.py adds them up
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
-.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire test-chaos test-mutants test-fuzz fuzz sim bench
+.PHONY: demo test test-unit test-threads test-alloc test-valgrind test-hardening test-sim test-status test-integration test-e2e lint scan cluster-up cluster-down image deps-test print-cppflags soak test-fire test-chaos test-mutants test-fuzz fuzz sim bench bench-webhook bench-pieces
 SEEDS ?= 300
 FROM  ?= 1
 
@@ -238,6 +247,12 @@ scan: ## clang's static analyzer by itself (scan-build); minutes
 
 soak: deps-test ## both programs under load for MINUTES=30: memory flat, nothing left open; not part of `make test`
 	@test/soak/run.py --minutes $(or $(MINUTES),30)
+
+bench-webhook: deps-test ## the webhook side by side with a server that answers without a thought
+	@test/bench/webhook.py
+
+bench-pieces: deps-test ## the product's parts by themselves, and how many instructions they take
+	@test/bench/pieces.py
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up

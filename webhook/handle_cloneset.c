@@ -147,18 +147,11 @@ void cs_handle_cloneset_validate(const struct cs_review *r, const struct cs_gate
             protect(r, v);
         return;
     }
-    if (r->operation == CS_OPERATION_UPDATE) {
+    if (r->operation == CS_OPERATION_UPDATE)
         old = r->old_object;
-        cs_validate_update(old, r->object, &v->reasons, &v->warnings);
-    } else {
-        cs_validate_cloneset(r->object, &v->reasons);
-    }
-    if (v->reasons.n == 0)
-        cs_convert_admit(old, r->object, &v->reasons);
+    cs_admit_cloneset(old, r->object, gates, &v->reasons, &v->warnings);
     if (v->reasons.n > 0) {
         v->allowed = false;
         v->code = 422;
-        return;
     }
-    cs_admission_warnings(old, r->object, gates, &v->warnings);
 }

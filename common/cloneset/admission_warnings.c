@@ -107,8 +107,16 @@ static void hand_over(const struct cs_texts *found, struct cs_texts *ret)
 void cs_admission_warnings(
     struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates, struct cs_texts *ret_warnings)
 {
+    CS_CLEANUP(cs_template_facts_done) struct cs_template_facts facts = {.known = false};
+
+    cs_admission_warnings_in(old_obj, new_obj, gates, &facts, ret_warnings);
+}
+
+void cs_admission_warnings_in(struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates,
+    struct cs_template_facts *facts, struct cs_texts *ret_warnings)
+{
     struct cs_texts found = {0};
-    struct cs_edit e = {.out = &found, .gates = gates, .create = !cs_json_is(old_obj, CS_J_OBJECT)};
+    struct cs_edit e = {.out = &found, .gates = gates, .create = !cs_json_is(old_obj, CS_J_OBJECT), .facts = facts};
 
     read_side(&e.mem, old_obj, &e.was);
     read_side(&e.mem, new_obj, &e.is);

@@ -67,35 +67,23 @@ static bool parse_exponent(struct cs_str s, struct parts *p)
 
 static bool parse_suffix(struct cs_str s, struct parts *p)
 {
-    static const struct {
-        const char *text;
-        enum family family;
-        int exponent;
-    } suffixes[] = {
-        {"", DECIMAL_SI, 0},
-        {"n", DECIMAL_SI, -9},
-        {"u", DECIMAL_SI, -6},
-        {"m", DECIMAL_SI, -3},
-        {"k", DECIMAL_SI, 3},
-        {"M", DECIMAL_SI, 6},
-        {"G", DECIMAL_SI, 9},
-        {"T", DECIMAL_SI, 12},
-        {"P", DECIMAL_SI, 15},
-        {"E", DECIMAL_SI, 18},
-        {"Ki", BINARY_SI, 1},
-        {"Mi", BINARY_SI, 2},
-        {"Gi", BINARY_SI, 3},
-        {"Ti", BINARY_SI, 4},
-        {"Pi", BINARY_SI, 5},
-        {"Ei", BINARY_SI, 6},
-    };
+    static const char decimal[] = "num.kMGTPE", binary[] = "KMGTPE"; /* '.' keeps the place of none, and is no suffix */
+    const char *at = NULL;
 
-    for (size_t i = 0; i < CS_ARRAY_LEN(suffixes); i++) {
-        if (cs_str_eqz(s, suffixes[i].text)) {
-            p->family = suffixes[i].family;
-            p->exponent = suffixes[i].exponent;
-            return true;
-        }
+    if (s.len == 0)
+        return true; /* DECIMAL_SI, 0 */
+    if (s.len == 1 && s.p[0] != '.')
+        at = memchr(decimal, s.p[0], sizeof(decimal) - 1);
+    if (at) {
+        p->exponent = 3 * (int)(at - decimal) - 9;
+        return true;
+    }
+    if (s.len == 2 && s.p[1] == 'i')
+        at = memchr(binary, s.p[0], sizeof(binary) - 1);
+    if (at) {
+        p->family = BINARY_SI;
+        p->exponent = 1 + (int)(at - binary);
+        return true;
     }
     if (s.p[0] != 'e' && s.p[0] != 'E')
         return false;
@@ -164,12 +152,36 @@ static i128 leading_digits(const struct parts *p, long keep)
     return v > MAX_NANOS ? MAX_NANOS : v;
 }
 
+/* A whole number of up to PLAIN_DIGITS digits in units from "n" on, as nearly all are: nothing to round, no overflow before the cap. */
+#define PLAIN_DIGITS 18
+static bool plain_nanos(const struct parts *p, i128 *ret)
+{
+    int shift = p->family == BINARY_SI ? 9 : 9 + p->exponent;
+    i128 v = 0;
+
+    if (p->n_digits > PLAIN_DIGITS || p->n_fraction > 0 || shift < 0 || shift > 27)
+        return false;
+    for (size_t i = 0; i < p->n_digits; i++)
+        v = v * 10 + p->digits[i];
+    if (p->family == BINARY_SI)
+        v <<= 10 * p->exponent;
+    for (; shift > 0 && v <= MAX_NANOS; shift--)
+        v *= 10;
+    *ret = v > MAX_NANOS ? MAX_NANOS : v;
+    return true;
+}
+
 static bool parse(struct cs_str s, struct quantity *ret)
 {
     struct parts p;
+    i128 plain;
 
     if (!parse_parts(trim(s), &p))
         return false;
+    if (plain_nanos(&p, &plain)) {
+        *ret = (struct quantity){.nanos = p.negative ? -plain : plain, .family = p.family};
+        return true;
+    }
     long shift = 9 - p.n_fraction;
     if (p.family == BINARY_SI) {
         for (int i = 0; i < p.exponent; i++)
@@ -245,6 +257,16 @@ char *cs_quantity_canonical_milli(struct cs_str s)
     return print(&q);
 }
 
+bool cs_quantity_sign(struct cs_str s, int *ret)
+{
+    struct quantity q;
+
+    if (!parse(s, &q))
+        return false;
+    *ret = (q.nanos > 0) - (q.nanos < 0);
+    return true;
+}
+
 bool cs_quantity_cmp(struct cs_str a, struct cs_str b, int *ret)
 {
     struct quantity qa;
@@ -277,13 +299,25 @@ static bool kept_as_written(const struct parts *p)
     return n > 0 && (int)n > p->n_fraction && n <= 18 && scale >= -9 && scale % 3 == 0 && !zeros;
 }
 
+static bool parse_uncapped(struct cs_str s, struct quantity *ret)
+{
+    return parse(s, ret) && ret->nanos != MAX_NANOS && ret->nanos != -MAX_NANOS;
+}
+
+bool cs_quantity_has_wire(struct cs_str s)
+{
+    struct quantity q;
+
+    return parse_uncapped(s, &q);
+}
+
 char *cs_quantity_wire(struct cs_str s)
 {
     struct quantity q;
     struct parts p;
 
     s = trim(s);
-    if (!parse(s, &q) || !parse_parts(s, &p) || q.nanos == MAX_NANOS || q.nanos == -MAX_NANOS)
+    if (!parse_uncapped(s, &q) || !parse_parts(s, &p))
         return NULL;
     return kept_as_written(&p) ? cs_xmemdupz(s.p, s.len) : print(&q);
 }

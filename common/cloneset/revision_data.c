@@ -25,10 +25,18 @@ static void write_as_it_is(struct cs_jw *w, struct cs_json tmpl)
     }
 }
 
-void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exact, char **ret_reason)
+bool cs_revision_is_exact(struct cs_json tmpl, char **ret_reason)
 {
     const struct cs_tpath root = {.key = CS_STR("spec.template")};
-    bool exact = cs_typed_is_exact(tmpl, &cs_schema_pod_template_spec, &root, ret_reason);
+
+    if (ret_reason)
+        *ret_reason = NULL;
+    return cs_typed_is_exact(tmpl, &cs_schema_pod_template_spec, &root, ret_reason);
+}
+
+void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exact, char **ret_reason)
+{
+    bool exact = cs_revision_is_exact(tmpl, ret_reason);
     struct cs_jw w;
 
     cs_jw_init(&w, out);
@@ -46,8 +54,6 @@ void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exac
     cs_jw_end_obj(&w);
     cs_jw_end_obj(&w);
     cs_jw_end_obj(&w);
-    if (exact && ret_reason)
-        *ret_reason = NULL;
     if (ret_exact)
         *ret_exact = exact;
 }

@@ -70,9 +70,21 @@ extern const struct cs_schema_type cs_schema_persistent_volume_claim;
 extern const struct cs_schema_type cs_schema_persistent_volume_claim_spec;
 
 /* A member of a type by name; NULL when there is none. NULL-safe for type and name. */
-const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, const char *name);
-/* The same for a member of a document, by its decoded key. */
-const struct cs_schema_field *cs_schema_find_member(const struct cs_schema_type *type, struct cs_json member);
+const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name);
+/* A member of an object that counts (of duplicate keys the last), in document order, and what the table says about it. */
+struct cs_schema_member {
+    struct cs_json v;
+    const struct cs_schema_field *field; /* NULL: it is in no table */
+};
+struct cs_schema_members {
+    struct cs_schema_member *items;
+    size_t n;
+    struct cs_schema_member small[24]; /* enough for nearly all objects */
+};
+/* Of anything but an object: none. */
+void cs_schema_members_of(struct cs_json obj, const struct cs_schema_type *type, struct cs_schema_members *ret);
+void cs_schema_members_done(struct cs_schema_members *m);
+#define cs_auto_schema_members CS_CLEANUP(cs_schema_members_done) struct cs_schema_members
 
 /*
  * Reports every member that is in no table: path as the user writes it ("spec.template.spec.containers[0].imagee") and the

@@ -5,16 +5,30 @@
  */
 #include "common/cloneset/schema.h"
 
+#include <stdlib.h>
+
+#include "common/base/alloc.h"
 #include "common/cloneset/template_impl.h"
 
-const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, const char *name)
+/* As strcmp; most names differ in their first byte. */
+static inline int name_cmp(struct cs_str name, const char *known)
+{
+    unsigned char first = name.len ? (unsigned char)name.p[0] : 0;
+
+    if (first != (unsigned char)known[0])
+        return first < (unsigned char)known[0] ? -1 : 1;
+    int order = strncmp(name.p, known, name.len);
+    return order || known[name.len] == '\0' ? order : -1;
+}
+
+const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name)
 {
     size_t low = 0;
-    size_t high = type && name ? type->n_fields : 0;
+    size_t high = type && name.p ? type->n_fields : 0;
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int order = strcmp(name, type->fields[mid].name);
+        int order = name_cmp(name, type->fields[mid].name);
 
         if (order == 0)
             return &type->fields[mid];
@@ -26,11 +40,66 @@ const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, 
     return NULL;
 }
 
-const struct cs_schema_field *cs_schema_find_member(const struct cs_schema_type *type, struct cs_json member)
+/* From *cursor on; NULL when it is not there, which says nothing about the fields before. */
+static const struct cs_schema_field *find_ahead(const struct cs_schema_type *type, struct cs_str name, size_t *cursor)
 {
-    cs_autofree char *key = cs_json_key_dup(member);
+    for (size_t i = *cursor; i < type->n_fields; i++) {
+        int order = name_cmp(name, type->fields[i].name);
 
-    return cs_schema_find(type, key);
+        if (order < 0)
+            return NULL;
+        if (order == 0) {
+            *cursor = i + 1;
+            return &type->fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* Each member in the table, and behind the one before: then none is there twice. */
+static bool members_in_order(struct cs_json obj, const struct cs_schema_type *type, struct cs_schema_members *ret)
+{
+    size_t cursor = 0;
+
+    ret->n = 0;
+    cs_json_foreach (member, obj) {
+        const struct cs_schema_field *f =
+            member.node->key_escaped ? NULL : find_ahead(type, cs_json_key_raw(member), &cursor);
+
+        if (!f)
+            return false;
+        ret->items[ret->n++] = (struct cs_schema_member){.v = member, .field = f};
+    }
+    return true;
+}
+
+void cs_schema_members_of(struct cs_json obj, const struct cs_schema_type *type, struct cs_schema_members *ret)
+{
+    cs_autofree struct cs_json *members = NULL;
+
+    ret->items = ret->small;
+    ret->n = 0;
+    if (!cs_json_is(obj, CS_J_OBJECT))
+        return;
+    if (cs_json_count(obj) > CS_ARRAY_LEN(ret->small))
+        ret->items = cs_new_array(struct cs_schema_member, cs_json_count(obj));
+    if (type && members_in_order(obj, type, ret))
+        return;
+    ret->n = cs_json_members(obj, false, &members);
+    for (size_t i = 0; i < ret->n; i++) {
+        cs_autofree char *owned = NULL;
+        struct cs_str key = cs_json_key(members[i], &owned);
+
+        ret->items[i] = (struct cs_schema_member){.v = members[i], .field = cs_schema_find(type, key)};
+    }
+}
+
+void cs_schema_members_done(struct cs_schema_members *m)
+{
+    if (m->items != m->small)
+        free(m->items);
+    m->items = NULL;
+    m->n = 0;
 }
 
 /* ---- members that nobody knows ---- */
@@ -103,20 +172,21 @@ static void search_list(
 static void search_object(
     struct search *s, struct cs_json v, const struct cs_schema_type *type, const struct cs_tpath *path)
 {
-    cs_autofree struct cs_json *members = NULL;
-    size_t n = cs_json_members(v, false, &members);
+    cs_auto_schema_members members;
 
-    for (size_t i = 0; i < n; i++) {
-        cs_autofree char *key = cs_json_key_dup(members[i]);
-        struct cs_tpath step = {.up = path, .key = cs_str(key)};
-        const struct cs_schema_field *f = cs_schema_find(type, key);
+    cs_schema_members_of(v, type, &members);
+    for (size_t i = 0; i < members.n; i++) {
+        cs_autofree char *owned = NULL;
+        struct cs_json member = members.items[i].v;
+        struct cs_tpath step = {.up = path, .key = cs_json_key(member, &owned)};
+        const struct cs_schema_field *f = members.items[i].field;
 
         if (!f)
             report_unknown(s, type, &step);
         else if (f->kind == CS_SK_OBJ)
-            search_object(s, members[i], f->type, &step);
+            search_object(s, member, f->type, &step);
         else if (f->kind == CS_SK_LIST)
-            search_list(s, members[i], f->type, &step);
+            search_list(s, member, f->type, &step);
     }
 }
 

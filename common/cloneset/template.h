@@ -56,6 +56,9 @@ struct cs_jtree *cs_template_normalize(struct cs_json tmpl);
  */
 void cs_template_diff(const struct cs_jtree *old_norm, const struct cs_jtree *new_norm, bool vertical_scaling,
     struct cs_template_diff *ret);
+/* The same between two templates that are not in normal form; cheaper than to make both. */
+void cs_template_diff_written(
+    struct cs_json old_tmpl, struct cs_json new_tmpl, bool vertical_scaling, struct cs_template_diff *ret);
 void cs_template_diff_done(struct cs_template_diff *d);
 /* D9 equality: the diff would be empty. */
 bool cs_template_equal(const struct cs_jtree *a, const struct cs_jtree *b);
@@ -75,6 +78,8 @@ const struct cs_change *cs_template_diff_blocker(const struct cs_template_diff *
  * A "$patch" that tmpl has already (it came from cs_revision_template) is the frame's and no part of the template.
  */
 void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exact, char **ret_reason);
+/* What *ret_exact and *ret_reason would be, without the data. An exact template has no unknown member and none of a wrong type. */
+bool cs_revision_is_exact(struct cs_json tmpl, char **ret_reason);
 /* Hash text of revision data with a collision count; out must hold CS_REVISION_HASH_SIZE. */
 #define CS_REVISION_HASH_SIZE 16
 void cs_revision_hash(struct cs_str data, int32_t collision_count, char out[CS_REVISION_HASH_SIZE]);
@@ -93,5 +98,6 @@ void cs_vct_hash(struct cs_json vcts, char out[CS_VCT_HASH_SIZE]);
 char *cs_quantity_canonical(struct cs_str s);
 /* Sign of a − b; false when one does not parse. */
 bool cs_quantity_cmp(struct cs_str a, struct cs_str b, int *ret);
+bool cs_quantity_sign(struct cs_str s, int *ret);
 
 #endif

@@ -104,7 +104,7 @@ static void diff_member(struct cs_tdiff *d, const struct cs_jtree *old_v, const 
     const struct cs_schema_type *type, const struct cs_tpath *path)
 {
     const char *key = cs_jtree_key(old_v ? old_v : new_v);
-    const struct cs_schema_field *f = cs_schema_find(type, key);
+    const struct cs_schema_field *f = cs_schema_find(type, cs_str(key));
     enum cs_change_kind kind = d->kind;
 
     if (is_container(type) && cs_streq(key, "imagePullPolicy") && is_same_pull_policy(old_v, new_v))

@@ -8,6 +8,7 @@
 
 #include "common/base/strbuf.h"
 #include "common/cloneset/schema.h"
+#include "common/json/json_tree.h"
 
 /*
  * One step of a path, linked to the step above it: lives on the stack of the function that walks there. The root has
@@ -31,6 +32,9 @@ static inline bool cs_schema_is_map(const struct cs_schema_field *f)
     return f && (f->kind == CS_SK_STRMAP || f->kind == CS_SK_QTYMAP);
 }
 
+/* Takes t, a template, and gives its normal form. */
+struct cs_jtree *cs_template_normalize_tree(struct cs_jtree *t);
+
 /* ---- quantities ---- */
 
 /* Canonical text after rounding up (away from zero) to a multiple of 1m, as resource lists are (spec §2.2). Owned or NULL. */
@@ -40,5 +44,6 @@ char *cs_quantity_canonical_milli(struct cs_str s);
  * is left as it is ("1.500", "1E3"; observed). Owned; NULL when it does not parse or exceeds what is promised (D10).
  */
 char *cs_quantity_wire(struct cs_str s);
+bool cs_quantity_has_wire(struct cs_str s); /* that it is not NULL */
 
 #endif

@@ -109,7 +109,7 @@ static void normalize_object(struct cs_jtree *obj, const struct cs_schema_type *
     if (!cs_jtree_is(obj, CS_J_OBJECT))
         return;
     for (struct cs_jtree *member = cs_jtree_first(obj); member; member = next) {
-        const struct cs_schema_field *f = cs_schema_find(type, cs_jtree_key(member));
+        const struct cs_schema_field *f = cs_schema_find(type, cs_str(cs_jtree_key(member)));
 
         next = cs_jtree_next(member);
         if (f)
@@ -230,10 +230,11 @@ static void drop_service_account_alias(struct cs_jtree *spec)
 
 struct cs_jtree *cs_template_normalize(struct cs_json tmpl)
 {
-    if (!cs_json_is(tmpl, CS_J_OBJECT))
-        return cs_jtree_new_obj();
-    struct cs_jtree *t = cs_jtree_from(tmpl);
+    return cs_template_normalize_tree(cs_json_is(tmpl, CS_J_OBJECT) ? cs_jtree_from(tmpl) : cs_jtree_new_obj());
+}
 
+struct cs_jtree *cs_template_normalize_tree(struct cs_jtree *t)
+{
     cs_jtree_del(t, "$patch"); /* the frame of revision data, not a part of the template */
     normalize_object(t, &cs_schema_pod_template_spec);
     struct cs_jtree *spec = cs_jtree_get(t, "spec");

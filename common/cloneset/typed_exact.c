@@ -30,13 +30,15 @@ static bool is_exact_int(struct cs_json v, bool narrow)
 
 static bool is_exact_quantity(struct cs_json v)
 {
-    cs_autofree char *decoded = cs_json_str_dup(v);
-    cs_autofree char *wire = NULL;
+    cs_autofree char *decoded = NULL;
+    struct cs_str s;
 
-    if (!decoded && !cs_json_is(v, CS_J_NUMBER))
-        return false;
-    wire = cs_quantity_wire(decoded ? cs_str(decoded) : cs_json_raw(v));
-    return wire != NULL;
+    if (cs_json_is(v, CS_J_NUMBER))
+        return cs_quantity_has_wire(cs_json_raw(v));
+    if (cs_json_str_borrow(v, &s))
+        return cs_quantity_has_wire(s);
+    decoded = cs_json_str_dup(v);
+    return decoded && cs_quantity_has_wire(cs_str(decoded));
 }
 
 static bool is_exact_time(struct cs_json v)
@@ -134,20 +136,22 @@ static bool is_exact_member(
 bool cs_typed_is_exact(
     struct cs_json v, const struct cs_schema_type *type, const struct cs_tpath *path, char **ret_reason)
 {
-    cs_autofree struct cs_json *members = NULL;
+    cs_auto_schema_members members;
 
+    cs_schema_members_of(v, type, &members);
     if (!cs_json_is(v, CS_J_OBJECT))
         return refuse(path, "is no object", ret_reason);
-    size_t n = cs_json_members(v, false, &members);
-    for (size_t i = 0; i < n; i++) {
-        if (cs_json_is_null(members[i]))
-            continue; /* dropped on both sides */
-        cs_autofree char *key = cs_json_key_dup(members[i]);
-        const struct cs_tpath step = {.up = path, .key = cs_str(key)};
+    for (size_t i = 0; i < members.n; i++) {
+        struct cs_json member = members.items[i].v;
 
-        if (type == &cs_schema_pod_template_spec && cs_streq(key, "$patch"))
+        if (cs_json_is_null(member))
+            continue; /* dropped on both sides */
+        cs_autofree char *owned = NULL;
+        const struct cs_tpath step = {.up = path, .key = cs_json_key(member, &owned)};
+
+        if (type == &cs_schema_pod_template_spec && cs_str_eqz(step.key, "$patch"))
             continue; /* the frame's, set anew */
-        if (!is_exact_member(members[i], cs_schema_find(type, key), &step, ret_reason))
+        if (!is_exact_member(member, members.items[i].field, &step, ret_reason))
             return false;
     }
     return true;

@@ -135,7 +135,11 @@ bool cs_typed_is_omitted(struct cs_json v, const struct cs_schema_field *f)
 
     if (f->flags & (CS_SF_PTR | CS_SF_ALWAYS))
         return false;
-    return cs_json_str_is(v, "") || cs_json_is(v, CS_J_FALSE) || (cs_json_i64(v, &number) && number == 0) ||
+    if (cs_json_is(v, CS_J_STRING))
+        return cs_json_str_is(v, "");
+    if (cs_json_is(v, CS_J_NUMBER))
+        return cs_json_i64(v, &number) && number == 0;
+    return cs_json_is(v, CS_J_FALSE) ||
            ((cs_json_is(v, CS_J_ARRAY) || cs_json_is(v, CS_J_OBJECT)) && cs_json_count(v) == 0);
 }
 

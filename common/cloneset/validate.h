@@ -44,4 +44,11 @@ struct cs_gates;
 void cs_admission_warnings(
     struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates, struct cs_texts *ret_warnings);
 
+/*
+ * All of it for one request (old absent on CREATE), as the webhook asks: cs_validate_cloneset or cs_validate_update, cs_convert_admit
+ * when these found nothing, and the warnings when nothing is refused. What several of them want to know is found out once.
+ */
+void cs_admit_cloneset(struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates,
+    struct cs_texts *ret_errors, struct cs_texts *ret_warnings);
+
 #endif

@@ -228,12 +228,17 @@ void cs_check_choice(struct cs_check *c, const struct cs_path *up, struct cs_jso
 
 /* ---- quantities ---- */
 
+static bool read_quantity(struct cs_check *c, struct cs_json v, struct cs_str *ret, int *ret_sign)
+{
+    *ret = cs_json_is(v, CS_J_NUMBER) ? cs_json_raw(v) : cs_check_text(c, v);
+    return ret->len && cs_quantity_sign(*ret, ret_sign);
+}
+
 bool cs_quantity_text(struct cs_check *c, struct cs_json v, struct cs_str *ret)
 {
     int sign;
 
-    *ret = cs_json_is(v, CS_J_NUMBER) ? cs_json_raw(v) : cs_check_text(c, v);
-    return ret->len && cs_quantity_cmp(*ret, CS_STR("0"), &sign);
+    return read_quantity(c, v, ret, &sign);
 }
 
 bool cs_check_quantity(struct cs_check *c, const struct cs_path *at, struct cs_json v, bool positive)
@@ -241,7 +246,7 @@ bool cs_check_quantity(struct cs_check *c, const struct cs_path *at, struct cs_j
     struct cs_str s;
     int sign;
 
-    if (!cs_quantity_text(c, v, &s) || !cs_quantity_cmp(s, CS_STR("0"), &sign)) {
+    if (!read_quantity(c, v, &s, &sign)) {
         cs_bad_value(c, at, v, CS_QUANTITY_FORM);
         return false;
     }

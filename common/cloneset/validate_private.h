@@ -26,13 +26,32 @@ bool cs_selector_matches_json(struct cs_check *c, struct cs_json selector, struc
  */
 void cs_check_types(struct cs_check *c, const struct cs_path *at, const struct cs_schema_type *type, struct cs_json v);
 
+/*
+ * Whether the peer would keep the new template to the byte (D10). If so every member of it is known and of its type, and who looks
+ * for members that are not can do without. Asked for once in an admission, and then kept.
+ */
+struct cs_template_facts {
+    bool known, exact;
+    char *reason; /* when not exact */
+};
+bool cs_template_is_exact(struct cs_template_facts *f, struct cs_json tmpl);
+void cs_template_facts_done(struct cs_template_facts *f);
+
+/* As those in validate.h, in one admission. facts: NULL where nobody asks again. */
+void cs_validate_cloneset_in(struct cs_json obj, struct cs_template_facts *facts, struct cs_texts *ret_errors);
+void cs_validate_update_in(struct cs_json old_obj, struct cs_json new_obj, struct cs_template_facts *facts,
+    struct cs_texts *ret_errors, struct cs_texts *ret_warnings);
+void cs_admission_warnings_in(struct cs_json old_obj, struct cs_json new_obj, const struct cs_gates *gates,
+    struct cs_template_facts *facts, struct cs_texts *ret_warnings);
+
 /* What a mount may name: volumes first, then claim templates. */
 struct cs_volumes {
     struct cs_names names;
     size_t n_volumes; /* names with an index below are volumes, the others claim templates */
 };
-/* Rule 8 (§3.3). vcts: spec.volumeClaimTemplates when it is an array. */
-void cs_check_template(struct cs_check *c, const struct cs_path *at, struct cs_json tmpl, struct cs_json vcts);
+/* Rule 8 (§3.3). vcts: spec.volumeClaimTemplates when it is an array. facts: as above. */
+void cs_check_template(struct cs_check *c, const struct cs_path *at, struct cs_json tmpl, struct cs_json vcts,
+    struct cs_template_facts *facts);
 /* One (init) container without the uniqueness of its name. */
 void cs_check_container(
     struct cs_check *c, const struct cs_path *at, struct cs_json container, const struct cs_volumes *volumes);

@@ -25,6 +25,7 @@ struct rules {
     struct cs_json spec, update, strategy;
     int32_t replicas;
     struct cs_shape shape;
+    struct cs_template_facts *facts;
 };
 
 /* ---- rules 2–8: replicas, selector, template ---- */
@@ -65,7 +66,7 @@ static void check_template_rules(struct rules *r)
     struct cs_str restart = cs_check_text(r->c, cs_json_get(pod, "restartPolicy"));
 
     check_selector_and_labels(r, tmpl);
-    cs_check_template(r->c, at, tmpl, cs_list_of(r->spec, "volumeClaimTemplates")); /* 8 */
+    cs_check_template(r->c, at, tmpl, cs_list_of(r->spec, "volumeClaimTemplates"), r->facts); /* 8 */
     if (restart.len && !cs_str_eqz(restart, "Always"))
         cs_bad_unsupported(r->c, CS_KEY(at_spec, "restartPolicy"), restart, "\"Always\""); /* 9 */
     if (!cs_json_is_null(cs_json_get(pod, "activeDeadlineSeconds")))
@@ -440,11 +441,19 @@ static void check_spec(struct rules *r)
 
 void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors)
 {
+    cs_validate_cloneset_in(obj, NULL, ret_errors);
+}
+
+void cs_validate_cloneset_in(struct cs_json obj, struct cs_template_facts *facts, struct cs_texts *ret_errors)
+{
     cs_autocheck c = {.out = ret_errors};
     const struct cs_path *at_meta = CS_KEY(NULL, "metadata"), *at_spec = CS_KEY(NULL, "spec");
     struct cs_json meta;
-    struct rules r = {
-        .c = &c, .at = at_spec, .at_update = CS_KEY(at_spec, "updateStrategy"), .shape = cs_shape_of(obj)};
+    struct rules r = {.c = &c,
+        .at = at_spec,
+        .at_update = CS_KEY(at_spec, "updateStrategy"),
+        .shape = cs_shape_of(obj),
+        .facts = facts};
 
     if (!cs_json_is(obj, CS_J_OBJECT)) {
         cs_bad_value(&c, NULL, obj, "must be an object");

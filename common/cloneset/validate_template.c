@@ -130,7 +130,8 @@ static void check_all_containers(
 
 /* ---- the template ---- */
 
-void cs_check_template(struct cs_check *c, const struct cs_path *at, struct cs_json tmpl, struct cs_json vcts)
+void cs_check_template(struct cs_check *c, const struct cs_path *at, struct cs_json tmpl, struct cs_json vcts,
+    struct cs_template_facts *facts)
 {
     static const char *const restart[] = {"Always", "OnFailure", "Never", NULL};
     static const char *const dns[] = {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL};
@@ -138,7 +139,8 @@ void cs_check_template(struct cs_check *c, const struct cs_path *at, struct cs_j
     struct cs_json meta = cs_object_of(tmpl, "metadata"), spec = cs_object_of(tmpl, "spec");
     struct cs_volumes volumes = {0};
 
-    cs_check_types(c, at, &cs_schema_pod_template_spec, tmpl);
+    if (!facts || !cs_template_is_exact(facts, tmpl))
+        cs_check_types(c, at, &cs_schema_pod_template_spec, tmpl);
     cs_check_labels(c, CS_KEY(at_meta, "labels"), cs_object_of(meta, "labels"));
     cs_check_annotations(c, CS_KEY(at_meta, "annotations"), cs_object_of(meta, "annotations"));
     collect_volumes(c, cs_list_of(spec, "volumes"), vcts, &volumes);

@@ -114,15 +114,15 @@ static void check_field(
 
 void cs_check_types(struct cs_check *c, const struct cs_path *at, const struct cs_schema_type *type, struct cs_json v)
 {
+    cs_auto_schema_members members;
+
+    cs_schema_members_of(v, type, &members);
     if (!cs_want_value(c, at, v, CS_WANT_OBJECT))
         return;
-    cs_json_foreach (member, v) {
-        const struct cs_schema_field *field;
+    for (size_t i = 0; i < members.n; i++) {
+        const struct cs_schema_field *field = members.items[i].field;
 
-        if (cs_json_is_null(member))
-            continue;
-        field = cs_schema_find_member(type, member);
-        if (field)
-            check_field(c, CS_KEY(at, field->name), field, member);
+        if (field && !cs_json_is_null(members.items[i].v))
+            check_field(c, CS_KEY(at, field->name), field, members.items[i].v);
     }
 }

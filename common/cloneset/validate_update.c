@@ -137,9 +137,7 @@ static void check_in_place_only(struct cs_texts *out, struct cs_json old_obj, st
 
     if (shape.type != CS_UPDATE_INPLACE_ONLY || cs_str_eq(cs_json_raw(was), cs_json_raw(is)))
         return;
-    cs_autojtree *old_norm = cs_template_normalize(was);
-    cs_autojtree *new_norm = cs_template_normalize(is);
-    cs_template_diff(old_norm, new_norm, false, &diff); /* the rule sees no gates (spec §3.4) */
+    cs_template_diff_written(was, is, false, &diff); /* the rule sees no gates (spec §3.4) */
     for (size_t i = 0; i < diff.n; i++)
         n += diff.items[i].kind == CS_CHANGE_OTHER;
     report_changes(out, &diff, n, shape.policy_path);
@@ -199,6 +197,12 @@ static bool is_free(struct cs_json old_obj, struct cs_json new_obj)
 void cs_validate_update(
     struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors, struct cs_texts *ret_warnings)
 {
+    cs_validate_update_in(old_obj, new_obj, NULL, ret_errors, ret_warnings);
+}
+
+void cs_validate_update_in(struct cs_json old_obj, struct cs_json new_obj, struct cs_template_facts *facts,
+    struct cs_texts *ret_errors, struct cs_texts *ret_warnings)
+{
     struct cs_json old_spec = cs_json_get(old_obj, "spec"), new_spec = cs_json_get(new_obj, "spec");
     cs_autocheck c = {.out = ret_errors};
     struct cs_texts found = {0};
@@ -208,7 +212,7 @@ void cs_validate_update(
     check_immutable_metadata(&c, cs_json_get(old_obj, "metadata"), cs_json_get(new_obj, "metadata"));
     check_immutable_selector(&c, old_spec, new_spec);
     check_in_place_only(ret_errors, old_obj, new_obj);
-    cs_validate_cloneset(new_obj, &found);
+    cs_validate_cloneset_in(new_obj, facts, &found);
     sort_out_old(old_obj, &found, ret_errors, ret_warnings);
     cs_texts_done(&found);
 }

@@ -31,9 +31,11 @@ static void on_unknown(void *ctx, const char *path, const char *nearest)
         cs_texts_add(&u->texts, "unknown field %s has no effect", path);
 }
 
-static void find_unknown(const struct cs_edit_side *side, struct unknown *ret)
+/* exact: the template is known to have none. */
+static void find_unknown(const struct cs_edit_side *side, bool exact, struct unknown *ret)
 {
-    (void)cs_template_unknown_field(side->tmpl, on_unknown, ret);
+    if (!exact)
+        (void)cs_template_unknown_field(side->tmpl, on_unknown, ret);
     (void)cs_claim_templates_unknown_field(side->vcts, on_unknown, ret);
 }
 
@@ -49,7 +51,7 @@ static void warn_unknown(struct cs_edit *e, const struct unknown *is)
     size_t shown = 0, more = 0;
 
     if (is->texts.n && !e->create)
-        find_unknown(&e->was, &was);
+        find_unknown(&e->was, false, &was);
     for (size_t i = 0; i < is->texts.n; i++) {
         if (cs_texts_has(&was.texts, is->texts.items[i]))
             continue;
@@ -76,17 +78,10 @@ static bool is_reported(const struct unknown *unknown, const char *reason)
     return cs_texts_has(&unknown->paths, path);
 }
 
-/* Says nothing about a field that is reported as unknown anyhow. */
-static void warn_bytes(struct cs_edit *e, const struct unknown *unknown)
+/* Says nothing about a field that is reported as unknown anyhow. reason: why the bytes are not kept; NULL: they are. */
+static void warn_bytes(struct cs_edit *e, const char *reason, const struct unknown *unknown)
 {
-    cs_autostrbuf data = CS_STRBUF_INIT;
-    cs_autofree char *reason = NULL;
-    bool exact = true;
-
-    if (!e->create && !e->template_changed)
-        return;
-    cs_revision_data(e->is.tmpl, &data, &exact, &reason);
-    if (exact || !reason || is_reported(unknown, reason))
+    if (!reason || is_reported(unknown, reason))
         return;
     cs_warn(e->out, "handing this set back to OpenKruise would roll its Pods, as it would not keep %s", reason);
 }
@@ -124,28 +119,36 @@ static void warn_predownload(struct cs_edit *e)
         cs_warn(e->out, "%s " NEEDS_DAEMON, first);
 }
 
-static bool has_env(struct cs_json tmpl, const char *name)
+static const char *const priority_names[] = {"KRUISE_CONTAINER_PRIORITY", "KRUISE_CONTAINER_BARRIER"};
+
+/* Bit i: a container has priority_names[i] in its environment. */
+static unsigned priorities_of(struct cs_json tmpl)
 {
     struct cs_json containers = cs_list_of(cs_object_of(tmpl, "spec"), "containers");
+    unsigned found = 0;
 
     cs_json_foreach (container, containers) {
         struct cs_json list = cs_list_of(container, "env");
 
         cs_json_foreach (env, list) {
-            if (cs_json_str_is(cs_json_get(env, "name"), name))
-                return true;
+            struct cs_json name = cs_json_get(env, "name");
+
+            for (unsigned i = 0; i < CS_ARRAY_LEN(priority_names); i++)
+                found |= (unsigned)cs_json_str_is(name, priority_names[i]) << i;
         }
     }
-    return false;
+    return found;
 }
 
 static void warn_priorities(struct cs_edit *e)
 {
-    static const char *const names[] = {"KRUISE_CONTAINER_PRIORITY", "KRUISE_CONTAINER_BARRIER"};
+    unsigned is = priorities_of(e->is.tmpl);
+    unsigned was = is ? priorities_of(e->was.tmpl) : 0;
 
-    for (size_t i = 0; i < CS_ARRAY_LEN(names); i++) {
-        if (has_env(e->is.tmpl, names[i]) && !has_env(e->was.tmpl, names[i]))
-            cs_warn(e->out, "env %s has no effect here: ordering containers needs OpenKruise's Pod webhook", names[i]);
+    for (unsigned i = 0; i < CS_ARRAY_LEN(priority_names); i++) {
+        if ((is & ~was) >> i & 1)
+            cs_warn(e->out, "env %s has no effect here: ordering containers needs OpenKruise's Pod webhook",
+                priority_names[i]);
     }
 }
 
@@ -157,13 +160,15 @@ static bool same_bytes(struct cs_json a, struct cs_json b)
 void cs_warn_fields(struct cs_edit *e)
 {
     struct unknown unknown = {0};
+    bool judged = e->create || e->template_changed;
 
     warn_predownload(e);
     if (!e->create && same_bytes(e->was.tmpl, e->is.tmpl) && same_bytes(e->was.vcts, e->is.vcts))
         return;
-    find_unknown(&e->is, &unknown);
+    find_unknown(&e->is, cs_template_is_exact(e->facts, e->is.tmpl), &unknown);
     warn_unknown(e, &unknown);
-    warn_bytes(e, &unknown);
+    if (judged)
+        warn_bytes(e, e->facts->reason, &unknown);
     warn_priorities(e);
     unknown_done(&unknown);
 }

@@ -27,6 +27,7 @@ struct cs_edit {
     struct cs_check mem; /* owns decoded strings */
     struct cs_texts *out;
     const struct cs_gates *gates;
+    struct cs_template_facts *facts; /* of the new template */
     bool create; /* was is empty */
     const char *at; /* path of the strategy in the version that the edit speaks */
     struct cs_edit_side was, is;

@@ -213,10 +213,7 @@ void cs_warn_rollout(struct cs_edit *e)
     if (e->create)
         return;
     if (e->template_changed) {
-        cs_autojtree *old_norm = cs_template_normalize(e->was.tmpl);
-        cs_autojtree *new_norm = cs_template_normalize(e->is.tmpl);
-
-        cs_template_diff(old_norm, new_norm, e->gates->vertical_scaling, &diff);
+        cs_template_diff_written(e->was.tmpl, e->is.tmpl, e->gates->vertical_scaling, &diff);
         e->template_changed = diff.n > 0; /* D9: writing down a default is no change */
     }
     if (e->template_changed && e->pods > 0)

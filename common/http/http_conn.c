@@ -184,13 +184,41 @@ static void request_begin(struct cs_http_conn *conn)
     atomic_fetch_add(&conn->worker->server->requests, 1);
 }
 
-/* Nothing stays with the connection: most of them wait most of the time, and the next request may come on any of them. */
-static void empty(struct cs_strbuf *b)
+static void drop(struct cs_strbuf *b)
 {
     size_t max = b->max;
 
     cs_strbuf_done(b);
     cs_strbuf_init(b, max);
+}
+
+static void trim_answer(struct cs_strbuf *b)
+{
+    if (b->cap > CS_HTTP_KEEP_ANSWER || b->failed)
+        drop(b);
+    cs_strbuf_clear(b);
+}
+
+static void release_body(struct cs_http_worker *w, struct cs_strbuf *b)
+{
+    if (b->cap == 0 || b->cap > CS_HTTP_SPARE_MAX || w->n_spares == CS_HTTP_SPARES ||
+        w->spare_bytes + b->cap > CS_HTTP_SPARE_TOTAL) {
+        drop(b);
+        return;
+    }
+    cs_strbuf_clear(b);
+    w->spares[w->n_spares++] = *b;
+    w->spare_bytes += b->cap;
+    cs_strbuf_init(b, b->max);
+}
+
+/* The one that was used last: its bytes are still in the processor's cache. */
+static void reuse_spare(struct cs_http_worker *w, struct cs_strbuf *b)
+{
+    if (b->cap > 0 || w->n_spares == 0)
+        return;
+    *b = w->spares[--w->n_spares];
+    w->spare_bytes -= b->cap;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, enum MHD_RequestTerminationCode code)
@@ -204,13 +232,14 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **req_ctx, en
     conn->guest.in_request = false;
     conn->guest.since_ms = cs_http_now_ms();
     cs_http_crowd_release(&conn->worker->crowd, &conn->guest);
-    empty(&conn->body);
-    empty(&conn->answer);
+    release_body(conn->worker, &conn->body);
+    trim_answer(&conn->answer);
     atomic_fetch_sub(&conn->worker->server->requests, 1);
 }
 
 static enum MHD_Result take_body(struct cs_http_conn *conn, struct MHD_Connection *c, const char *data, size_t len)
 {
+    reuse_spare(conn->worker, &conn->body);
     cs_strbuf_add(&conn->body, data, len);
     if (conn->body.failed)
         return refuse_midway(conn, c, 503, "no memory for the request body");
@@ -287,7 +316,7 @@ static enum MHD_Result handle(struct cs_http_conn *conn, struct MHD_Connection *
     s->o.handler(s->o.ctx, &req, &resp);
     if (resp.status == 200)
         conn->guest.proven = true;
-    empty(&conn->body);
+    release_body(conn->worker, &conn->body);
     if (!cs_http_crowd_hold(&conn->worker->crowd, &conn->guest, conn->answer.cap, cs_http_now_ms()))
         word_refusal(s, 503, too_much, &resp);
     return send_answer(conn, c, &resp);
@@ -350,8 +379,8 @@ struct MHD_Daemon *cs_http_daemon_start(struct cs_http_worker *w, int listen_fd)
     if (w->crowd.max_held <= o->max_body && o->max_body_total > o->max_body)
         w->crowd.max_held = o->max_body + 1; /* a buffer ends with a NUL */
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, &on_request,
-        w, MHD_OPTION_EXTERNAL_LOGGER, &on_log, w, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CS_HTTP_CONN_BUFFER,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, limit + LEAVING, MHD_OPTION_UNESCAPE_CALLBACK,
+        w, MHD_OPTION_EXTERNAL_LOGGER, &on_log, w, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        limit + LEAVING, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CS_HTTP_CONNECTION_MEMORY, MHD_OPTION_UNESCAPE_CALLBACK,
         &leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, &on_completed, w, MHD_OPTION_NOTIFY_CONNECTION,
         &on_connection, w, MHD_OPTION_ARRAY, o->tls ? tls : none, MHD_OPTION_END);
 }

@@ -21,12 +21,23 @@
 struct MHD_Connection;
 struct MHD_Daemon;
 
+/*
+ * A worker has as many bodies under way as arrive at once, not as many as there are connections: so it is the worker that keeps
+ * their buffers. Larger ones go back to the system.
+ */
+#define CS_HTTP_SPARES 32
+#define CS_HTTP_SPARE_MAX ((size_t)128 << 10) /* of one */
+#define CS_HTTP_SPARE_TOTAL ((size_t)1 << 20) /* of all of a worker */
+
 enum cs_http_phase { CS_HTTP_SERVING, CS_HTTP_RETIRED, CS_HTTP_DRAINING, CS_HTTP_STOPPING };
 
 struct cs_http_worker {
     struct cs_http_server *server;
     struct MHD_Daemon *daemon;
     struct cs_http_crowd crowd;
+    struct cs_strbuf spares[CS_HTTP_SPARES]; /* buffers of bodies that were answered, for those to come */
+    unsigned n_spares;
+    size_t spare_bytes;
     unsigned index;
     pthread_t thread;
     unsigned progress; /* calls by libmicrohttpd */
@@ -57,8 +68,7 @@ struct cs_http_conn {
     bool linger; /* answered early: close gently */
 };
 
-/* What libmicrohttpd keeps for a connection all its life: headers, and a piece of the body. Its default is twice as much. */
-#define CS_HTTP_CONN_BUFFER ((size_t)16 << 10)
+#define CS_HTTP_KEEP_ANSWER ((size_t)16 << 10) /* buffers of answers up to here stay with the connection */
 #define CS_HTTP_MAX_ANSWER ((size_t)64 << 20)
 
 int64_t cs_http_now_ms(void);

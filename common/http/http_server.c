@@ -271,6 +271,9 @@ void cs_http_server_free(struct cs_http_server *s)
     for (unsigned i = 0; i < s->n_workers; i++)
         if (s->workers[i].daemon)
             MHD_stop_daemon(s->workers[i].daemon);
+    for (unsigned i = 0; i < s->n_workers; i++)
+        while (s->workers[i].n_spares > 0)
+            cs_strbuf_done(&s->workers[i].spares[--s->workers[i].n_spares]);
     cs_tls_slot_done(&s->pair);
     cs_linger_done(&s->linger);
     free(s->workers);

@@ -22,16 +22,6 @@ struct cs_json cs_jdoc_root(const struct cs_jdoc *doc)
 
 /* ---- kinds ---- */
 
-bool cs_json_is(struct cs_json v, enum cs_jtype type)
-{
-    return v.node && v.node->type == type;
-}
-
-bool cs_json_is_null(struct cs_json v)
-{
-    return !v.node || v.node->type == CS_J_NULL;
-}
-
 const char *cs_json_type_name(struct cs_json v)
 {
     static const char *const names[] = {
@@ -115,6 +105,14 @@ char *cs_json_key_dup(struct cs_json member)
     return raw.p ? body_dup(raw, member.node->key_escaped) : NULL;
 }
 
+struct cs_str cs_json_key(struct cs_json member, char **ret_owned)
+{
+    bool escaped = member.node && member.node->key_escaped;
+
+    *ret_owned = escaped ? cs_json_key_dup(member) : NULL;
+    return escaped ? cs_str(*ret_owned) : cs_json_key_raw(member);
+}
+
 bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret)
 {
     if (!cs_json_is(v, CS_J_STRING) || v.node->escaped)
@@ -130,32 +128,13 @@ char *cs_json_str_dup(struct cs_json v)
 
 bool cs_json_str_is(struct cs_json v, const char *z)
 {
-    return z && cs_json_is(v, CS_J_STRING) && body_equals(str_body(v), v.node->escaped, cs_str(z));
+    if (!z || !cs_json_is(v, CS_J_STRING))
+        return false;
+    struct cs_str want = cs_str(z);
+    return (want.len == str_body(v).len || v.node->escaped) && body_equals(str_body(v), v.node->escaped, want);
 }
 
 /* ---- look-ups ---- */
-
-size_t cs_json_count(struct cs_json v)
-{
-    return v.node ? v.node->count : 0;
-}
-
-struct cs_json cs_json_first(struct cs_json parent)
-{
-    if (cs_json_count(parent) == 0)
-        return absent;
-    return (struct cs_json){.doc = parent.doc, .node = parent.node + 1};
-}
-
-struct cs_json cs_json_next(struct cs_json parent, struct cs_json child)
-{
-    if (!parent.node || !child.node)
-        return absent;
-    const struct cs_jnode *next = child.node + child.node->size;
-    if (next >= parent.node + parent.node->size)
-        return absent;
-    return (struct cs_json){.doc = child.doc, .node = next};
-}
 
 struct cs_json cs_json_getn(struct cs_json v, struct cs_str key)
 {
@@ -164,15 +143,15 @@ struct cs_json cs_json_getn(struct cs_json v, struct cs_str key)
     if (!cs_json_is(v, CS_J_OBJECT) || !key.p)
         return absent;
     cs_json_foreach (member, v) {
-        if (key_equals(member, key))
+        const struct cs_jnode *m = member.node;
+        /* Nearly all keys differ in length already. */
+        bool same = m->key_escaped ? key_equals(member, key)
+                                   : m->key_len == key.len && memcmp(v.doc->text + m->key_start, key.p, key.len) == 0;
+
+        if (same)
             found = member;
     }
     return found;
-}
-
-struct cs_json cs_json_get(struct cs_json v, const char *key)
-{
-    return cs_json_getn(v, cs_str(key));
 }
 
 struct cs_json cs_json_at(struct cs_json v, ...)
@@ -275,6 +254,16 @@ static int place_cmp(const void *pa, const void *pb)
     return (a->node > b->node) - (a->node < b->node);
 }
 
+/* Most objects come with their members in order, and then no key is there twice. */
+static bool in_order(const struct cs_json *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (key_cmp(list[i - 1], list[i]) >= 0)
+            return false;
+    }
+    return true;
+}
+
 size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret)
 {
     size_t n = 0;
@@ -287,6 +276,9 @@ size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret)
     struct cs_json *list = cs_new_array(struct cs_json, obj.node->count);
     cs_json_foreach (member, obj)
         list[n++] = member;
+    *ret = list;
+    if (in_order(list, n))
+        return n;
     qsort(list, n, sizeof(*list), member_cmp);
     for (size_t i = 0; i < n; i++) {
         if (i + 1 == n || key_cmp(list[i], list[i + 1]) != 0)
@@ -294,7 +286,6 @@ size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret)
     }
     if (!sorted)
         qsort(list, kept, sizeof(*list), place_cmp);
-    *ret = list;
     return kept;
 }
 

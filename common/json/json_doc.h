@@ -69,21 +69,41 @@ static inline bool cs_json_exists(struct cs_json v)
     return v.node != NULL;
 }
 /* Absent and null are both "not there" for most of the Kubernetes API. */
-bool cs_json_is_null(struct cs_json v); /* absent or null */
-bool cs_json_is(struct cs_json v, enum cs_jtype type);
+static inline bool cs_json_is(struct cs_json v, enum cs_jtype type)
+{
+    return v.node && v.node->type == type;
+}
+static inline bool cs_json_is_null(struct cs_json v) /* absent or null */
+{
+    return !v.node || v.node->type == CS_J_NULL;
+}
 const char *cs_json_type_name(struct cs_json v); /* "object", "string", …, "absent" */
 
 /* Member by exact key (escapes in keys are decoded before comparing), last duplicate; absent when v is no object. */
-struct cs_json cs_json_get(struct cs_json v, const char *key);
 struct cs_json cs_json_getn(struct cs_json v, struct cs_str key);
+static inline struct cs_json cs_json_get(struct cs_json v, const char *key)
+{
+    return cs_json_getn(v, cs_str(key));
+}
 /* Path of keys, NULL-terminated list: cs_json_at(v, "metadata", "name", NULL). */
 struct cs_json cs_json_at(struct cs_json v, ...) __attribute__((sentinel));
 struct cs_json cs_json_index(struct cs_json v, size_t i); /* array element */
-size_t cs_json_count(struct cs_json v); /* children of an array or object, else 0 */
+static inline size_t cs_json_count(struct cs_json v) /* children of an array or object, else 0 */
+{
+    return v.node ? v.node->count : 0;
+}
 
 /* for (child …): cs_json_foreach(child, parent) { … }. Duplicate keys are all visited. */
-struct cs_json cs_json_first(struct cs_json parent);
-struct cs_json cs_json_next(struct cs_json parent, struct cs_json child);
+static inline struct cs_json cs_json_first(struct cs_json parent)
+{
+    return (struct cs_json){.doc = parent.doc, .node = cs_json_count(parent) ? parent.node + 1 : NULL};
+}
+static inline struct cs_json cs_json_next(struct cs_json parent, struct cs_json child)
+{
+    if (!parent.node || !child.node || child.node + child.node->size >= parent.node + parent.node->size)
+        return (struct cs_json){.node = NULL};
+    return (struct cs_json){.doc = child.doc, .node = child.node + child.node->size};
+}
 #define cs_json_foreach(child, parent)                                                                                 \
     for (struct cs_json child = cs_json_first(parent); cs_json_exists(child); child = cs_json_next(parent, child))
 
@@ -99,6 +119,8 @@ struct cs_str cs_json_raw(struct cs_json v);
 struct cs_str cs_json_key_raw(struct cs_json member);
 bool cs_json_key_is(struct cs_json member, const char *key);
 char *cs_json_key_dup(struct cs_json member); /* decoded, owned */
+/* The decoded key, borrowed, or if it holds a backslash a copy, which *ret_owned then is (else NULL). */
+struct cs_str cs_json_key(struct cs_json member, char **ret_owned);
 
 /* Unescaped strings without a copy: true and a borrowed range only when the string holds no backslash. */
 bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret);

@@ -1,50 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strings and numbers of JSON (RFC 8259 §6, §7), checked where they lie. Nearly all bytes of a Kubernetes object are
- * plain ASCII inside strings, so those are skipped eight at a time.
+ * Strings and numbers of JSON (RFC 8259 §6, §7), checked where they lie. What nearly all strings
+ * need is in the header.
  */
 #include "common/json/json_scan.h"
-
-#include <stdint.h>
-#include <string.h>
-
-#define ONES 0x0101010101010101ull
-#define HIGHS 0x8080808080808080ull
-
-/* High bit set in the first byte that is a quote, a backslash, a control character or not ASCII (in bytes behind
- * the first one the subtraction may borrow, so only the lowest set bit counts). */
-static inline uint64_t special_bytes(uint64_t w)
-{
-    uint64_t quote = w ^ (ONES * '"');
-    uint64_t backslash = w ^ (ONES * '\\');
-
-    return ((w - ONES * 0x20) & ~w & HIGHS) | ((quote - ONES) & ~quote & HIGHS) |
-           ((backslash - ONES) & ~backslash & HIGHS) | (w & HIGHS);
-}
-
-static inline bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-static inline const char *skip_plain(const char *p, const char *end)
-{
-    while (end - p >= 8) {
-        uint64_t w;
-
-        memcpy(&w, p, sizeof(w));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        w = __builtin_bswap64(w);
-#endif
-        uint64_t found = special_bytes(w);
-        if (found)
-            return p + (__builtin_ctzll(found) >> 3);
-        p += 8;
-    }
-    while (p < end && is_plain((unsigned char)*p))
-        p++;
-    return p;
-}
 
 static const char *fault_at(struct cs_jscan_fault *fault, const char *at, const char *what)
 {
@@ -128,7 +87,7 @@ static const char *scan_escape(const char *p, const char *end, struct cs_jscan_f
     }
 }
 
-/* p stands at a byte that skip_plain stopped at, not a quote. */
+/* p stands at a byte that cs_jscan_plain stopped at, not a quote. */
 static const char *scan_special(const char *p, const char *end, bool *escaped, struct cs_jscan_fault *fault)
 {
     unsigned char c = (unsigned char)*p;
@@ -143,12 +102,12 @@ static const char *scan_special(const char *p, const char *end, bool *escaped, s
     return n ? p + n : fault_at(fault, p, "invalid UTF-8 in a string");
 }
 
-const char *cs_jscan_string(const char *p, const char *end, bool *ret_escaped, struct cs_jscan_fault *fault)
+const char *cs_jscan_string_from(const char *p, const char *end, bool *ret_escaped, struct cs_jscan_fault *fault)
 {
     bool escaped = false;
 
     for (;;) {
-        p = skip_plain(p, end);
+        p = cs_jscan_plain(p, end);
         if (p == end)
             return fault_at(fault, end, "unexpected end of input in a string");
         if (*p == '"') {

@@ -8,6 +8,9 @@
 
 #include "controller/plan/parts.h"
 
+/* As strcmp has it. */
+void cs_sort_by_name(struct cs_view_pod *pods, uint32_t n);
+
 /* Criteria of §5.6 that are not part of every comparison. */
 enum cs_criteria { CS_BY_AVAILABLE = 1 /* 3 */, CS_BY_RANK = 2 /* 6 */ };
 /* < 0: a is to be deleted before b, by the criteria of §5.6 and what `with` adds. */

@@ -13,6 +13,7 @@
 #include "common/base/alloc.h"
 #include "common/base/hash.h"
 #include "controller/plan/lifecycle.h"
+#include "controller/plan/order.h"
 
 const char *cs_action_name(enum cs_action_kind k)
 {
@@ -251,7 +252,7 @@ static void link_claims(struct cs_planner *pl)
         qsort(o->claims, o->n_claims, sizeof(o->claims[0]), by_claim_id);
     for (uint32_t i = 0; i < o->n_claims; i++)
         o->claims[i].planned = false;
-    for (uint32_t i = 0; i < o->n_pods; i++) {
+    for (uint32_t i = 0; o->n_claims > 0 && i < o->n_pods; i++) {
         flag_misnamed(o, &o->pods[i]);
         flag_cross_mounts(o, &o->pods[i]);
     }
@@ -259,7 +260,8 @@ static void link_claims(struct cs_planner *pl)
         struct cs_view_pod *v = &o->pods[i];
 
         v->claims_handed = false;
-        if (!v->id)
+        v->claim_n = 0;
+        if (!v->id || o->n_claims == 0)
             continue;
         cs_plan_claims_of(o, v->id, &v->claim_at, &v->claim_n);
         for (uint32_t k = 0; k < v->claim_n; k++)
@@ -372,6 +374,14 @@ static bool excludes_preparing(const struct cs_cloneset *set)
     return cs_streq(cs_pairs_get(&set->meta.labels, CS_LABEL_EXCLUDE_PREPARING), "true");
 }
 
+static bool in_order(const char *const *texts, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (strcmp(texts[i - 1], texts[i]) > 0)
+            return false;
+    return true;
+}
+
 static void collect_pod_ids(struct cs_planner *pl)
 {
     const struct cs_observation *o = pl->o;
@@ -380,7 +390,7 @@ static void collect_pod_ids(struct cs_planner *pl)
     for (uint32_t i = 0; i < o->n_pods; i++)
         if (o->pods[i].id)
             pl->pod_ids[pl->n_pod_ids++] = o->pods[i].id;
-    if (pl->n_pod_ids > 1)
+    if (!in_order(pl->pod_ids, pl->n_pod_ids)) /* as the names are, but where one does not end with the id */
         qsort(pl->pod_ids, pl->n_pod_ids, sizeof(pl->pod_ids[0]), by_text);
 }
 
@@ -394,12 +404,13 @@ void cs_plan_classify(struct cs_planner *pl)
     struct cs_observation *o = pl->o;
     bool taken = false;
 
-    if (o->n_pods > 1)
-        qsort(o->pods, o->n_pods, sizeof(o->pods[0]), by_pod_name);
+    cs_sort_by_name(o->pods, o->n_pods);
     link_claims(pl);
     collect_pod_ids(pl);
-    for (uint32_t i = 0; i < o->n_pods; i++)
+    for (uint32_t i = 0; i < o->n_pods; i++) {
+        cs_plan_fetch_ahead(o, i);
         classify_pod(pl, &o->pods[i]);
+    }
     cs_limits_of(o->set, pl->current == pl->update, &pl->limits);
     /* U-09: what cannot be made is not gone back to. */
     pl->limits.partition_rollback = o->gates->partition_rollback && !pl->old_lacks;

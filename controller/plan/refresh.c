@@ -81,6 +81,7 @@ void cs_plan_refresh(struct cs_planner *pl)
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         struct cs_view_pod *v = &pl->o->pods[i];
 
+        cs_plan_fetch_ahead(pl->o, i);
         if (!v->ours || !v->pod || v->busy != CS_IDLE || v->chosen)
             continue;
         if (v->pod->inplace_grace)

@@ -89,6 +89,8 @@ bool cs_plan_claims_outlast(const struct cs_view_pod *v)
 
 void cs_plan_finished(struct cs_planner *pl)
 {
+    if (!pl->has_claims && pl->o->n_claims == 0)
+        return;
     for (uint32_t i = 0; i < pl->o->n_pods; i++) {
         struct cs_view_pod *v = &pl->o->pods[i];
         struct cs_action *a;

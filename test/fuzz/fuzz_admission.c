@@ -65,6 +65,25 @@ static void check_in_place(struct cs_json was, struct cs_json is)
     cs_texts_done(&warnings);
 }
 
+/* What the parts of an admission find out together changes nothing of what the rules say by themselves. */
+static void check_rules(struct cs_json was, struct cs_json is)
+{
+    struct cs_texts errors = {.items = NULL}, together = {.items = NULL}, warnings = {.items = NULL};
+
+    if (cs_json_exists(was))
+        cs_validate_update(was, is, &errors, &warnings);
+    else
+        cs_validate_cloneset(is, &errors);
+    cs_admit_cloneset(was, is, &(struct cs_gates){.vertical_scaling = false}, &together, &warnings);
+    FUZZ_CHECK(errors.n == 0 || errors.n == together.n, "%zu violations, together %zu", errors.n, together.n);
+    for (size_t i = 0; i < errors.n; i++)
+        FUZZ_CHECK(
+            strcmp(errors.items[i], together.items[i]) == 0, "%s, together %s", errors.items[i], together.items[i]);
+    cs_texts_done(&errors);
+    cs_texts_done(&together);
+    cs_texts_done(&warnings);
+}
+
 static void check_conversion(struct cs_json obj, bool created)
 {
     enum cs_version version = cs_version_of(obj), other = version == CS_V1ALPHA1 ? CS_V1BETA1 : CS_V1ALPHA1;
@@ -173,6 +192,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (cs_json_is(cs_json_get(request, "object"), CS_J_OBJECT) &&
         cs_json_is(cs_json_get(request, "oldObject"), CS_J_OBJECT))
         check_in_place(cs_json_get(request, "oldObject"), cs_json_get(request, "object"));
+    if (cs_json_is(cs_json_get(request, "object"), CS_J_OBJECT)) {
+        check_rules(cs_json_get(request, "oldObject"), cs_json_get(request, "object"));
+        check_rules((struct cs_json){.doc = NULL}, cs_json_get(request, "object"));
+    }
     return 0;
 }
 

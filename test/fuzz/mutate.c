@@ -55,7 +55,7 @@ static void collect(struct mutation *m, struct cs_jtree *parent, struct cs_jtree
     m->places[m->n++] = (struct place){.parent = parent, .node = node, .type = type, .field = field};
     for (struct cs_jtree *child = cs_jtree_first(node); child; child = cs_jtree_next(child)) {
         const char *key = cs_jtree_is(node, CS_J_OBJECT) ? cs_jtree_key(child) : NULL;
-        const struct cs_schema_field *f = key ? cs_schema_find(type, key) : NULL;
+        const struct cs_schema_field *f = cs_schema_find(type, cs_str(key));
         const struct cs_schema_type *below = f ? f->type : key ? NULL : type;
 
         if (!type && cs_streq(key, "template"))

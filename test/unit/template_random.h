@@ -67,7 +67,7 @@ static inline struct cs_jtree *random_list(struct random_source *r, const struct
         else
             item = random_object(r, f->type, depth + 1);
         (void)snprintf(name, sizeof(name), "n%u", (unsigned)i);
-        if (f->kind == CS_SK_LIST && f->type->key != CS_SKEY_NONE && cs_schema_find(f->type, "name"))
+        if (f->kind == CS_SK_LIST && f->type->key != CS_SKEY_NONE && cs_schema_find(f->type, CS_STR("name")))
             (void)cs_jtree_set(item, "name", cs_jtree_new_str(name));
         (void)cs_jtree_append(list, item);
     }

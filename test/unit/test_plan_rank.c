@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "test/unit/order_fixture.h"
 #include "test/unit/plan_fixture.h"
 
 /* Rows as of plan_fixture.h; the first row is the one that goes first, whatever the order they come in. */
@@ -177,9 +178,40 @@ static void spec_6_3_whom_to_update_first(void **state)
             check(&rows[i], true, swapped);
 }
 
+/* Whatever the names have in common, and also where one is the beginning of another. */
+static void names_are_sorted_as_texts(void **state)
+{
+    static const char *const beginnings[] = {"", "web-", "a-rather-long-name-"};
+    struct cs_rand r = {.state = 7};
+    struct cs_view_pod pods[64];
+    char names[64][48];
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        uint32_t n = (uint32_t)cs_rand_below(&r, CS_ARRAY_LEN(pods) + 1);
+
+        for (uint32_t i = 0; i < n; i++) {
+            size_t len = (size_t)snprintf(names[i], sizeof(names[i]), "%s", beginnings[round % 3]);
+
+            for (uint64_t more = cs_rand_below(&r, 13); more > 0; more--)
+                names[i][len++] = "ab\xff"[cs_rand_below(&r, 3)];
+            names[i][len] = '\0';
+            pods[i] = (struct cs_view_pod){.name = names[i], .claim_at = i};
+        }
+        cs_sort_by_name(pods, n);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_ptr_equal(pods[i].name, names[pods[i].claim_at]); /* moved as a whole */
+            assert_true(i == 0 || strcmp(pods[i - 1].name, pods[i].name) <= 0);
+            for (uint32_t k = 0; k < i; k++)
+                assert_int_not_equal(pods[k].claim_at, pods[i].claim_at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_sorted_as_texts),
         cmocka_unit_test(spec_5_6_whom_to_delete_first),
         cmocka_unit_test(spec_5_6_crowded_nodes_are_thinned_out),
         cmocka_unit_test(spec_5_6_availability_says_nothing_within_a_node),

@@ -21,7 +21,7 @@ static void check_type(const struct cs_schema_type *type, unsigned depth)
 
         if (i && strcmp(type->fields[i - 1].name, f->name) >= 0)
             fail_msg("%s is not in order", f->name);
-        assert_ptr_equal(cs_schema_find(type, f->name), f);
+        assert_ptr_equal(cs_schema_find(type, cs_str(f->name)), f);
         assert_true(f->order < type->n_fields);
         for (size_t j = 0; j < type->n_fields; j++)
             same_place += type->fields[j].order == f->order;
@@ -40,9 +40,9 @@ static void the_tables_are_in_order(void **state)
     (void)state;
     check_type(&cs_schema_pod_template_spec, 0);
     check_type(&cs_schema_persistent_volume_claim, 0);
-    assert_null(cs_schema_find(&cs_schema_container, "imag"));
-    assert_null(cs_schema_find(&cs_schema_container, NULL));
-    assert_null(cs_schema_find(NULL, "image"));
+    assert_null(cs_schema_find(&cs_schema_container, CS_STR("imag")));
+    assert_null(cs_schema_find(&cs_schema_container, cs_str(NULL)));
+    assert_null(cs_schema_find(NULL, CS_STR("image")));
 }
 
 /* ---- members that nobody knows ---- */
