@@ -35,6 +35,7 @@
 /* Lines in ten seconds. Who was denied what is of use to somebody, so there may be more of these than any rollout makes. */
 #define MAX_DENIED 200
 #define MAX_OTHERS 50
+#define MAX_STRANGERS 5
 /* Parsed and converted, a body of 7 MiB takes more than 30: one at a time, so that what a container may take is enough. */
 #define LARGE_BODY ((size_t)1 << 20)
 #define CACHE_LINE 64
@@ -76,7 +77,7 @@ static const struct route routes[] = {
 
 /* Lines that whoever reaches the port can cause. */
 struct folds {
-    struct cs_log_fold denied, refused, failed;
+    struct cs_log_fold denied, refused, failed, strangers;
 };
 
 struct cs_router {
@@ -85,15 +86,13 @@ struct cs_router {
     unsigned threads;
     pthread_mutex_t large; /* held while a large body is answered */
     const struct cs_log *log;
-    pthread_mutex_t strangers; /* guards the next two */
-    int64_t stranger_quiet_ms; /* mono: until then none is logged */
-    int64_t strangers_untold;
     struct cs_metric *requests, *latency, *in_flight, *denied, *conversions;
 };
 
 /* ---- metrics and log ---- */
 
-static const char request_refused[] = "request refused", denied[] = "denied", conversion_failed[] = "conversion failed";
+static const char request_refused[] = "request refused", denied[] = "denied", conversion_failed[] = "conversion failed",
+                  client_refused[] = "refused a client";
 
 static const double latency_buckets[] = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
@@ -196,24 +195,10 @@ static void log_conversion(const struct cs_router *r, const struct cs_conversion
 
 void cs_router_stranger(void *ctx, const char *peer, const char *why)
 {
-    struct cs_router *r = ctx;
-    int64_t now_ms, untold = -1;
+    const struct cs_router *r = ctx;
 
-    if (!cs_log_enabled(r->log, CS_LOG_WARN))
-        return;
-    now_ms = cs_clock_mono_ms(r->log->clock);
-    (void)pthread_mutex_lock(&r->strangers);
-    if (now_ms < r->stranger_quiet_ms) {
-        r->strangers_untold++;
-    } else {
-        untold = r->strangers_untold;
-        r->strangers_untold = 0;
-        r->stranger_quiet_ms = now_ms + CS_ROUTER_STRANGERS_MS;
-    }
-    (void)pthread_mutex_unlock(&r->strangers);
-    if (untold >= 0)
-        cs_log_warn(
-            r->log, "refused a client", CS_KVS("peer", peer), CS_KVS("reason", why), CS_KVI("othersBefore", untold));
+    if (cs_log_fold_admits(&r->folds->strangers))
+        cs_log_warn(r->log, client_refused, CS_KVS("peer", peer), CS_KVS("reason", why));
 }
 
 /* ---- the way of a request ---- */
@@ -361,12 +346,12 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
 
     r->threads = threads > 0 ? threads : 1;
     (void)pthread_mutex_init(&r->large, NULL);
-    (void)pthread_mutex_init(&r->strangers, NULL);
     r->log = log;
     r->folds = cs_new(struct folds);
     cs_log_fold_init(&r->folds->denied, log, denied, MAX_DENIED);
     cs_log_fold_init(&r->folds->refused, log, request_refused, MAX_OTHERS);
     cs_log_fold_init(&r->folds->failed, log, conversion_failed, MAX_OTHERS);
+    cs_log_fold_init(&r->folds->strangers, log, client_refused, MAX_STRANGERS);
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
         cs_out_of_memory();
@@ -393,6 +378,7 @@ void cs_router_tell_folded(struct cs_router *r)
     cs_log_fold_tell(&r->folds->denied);
     cs_log_fold_tell(&r->folds->refused);
     cs_log_fold_tell(&r->folds->failed);
+    cs_log_fold_tell(&r->folds->strangers);
 }
 
 void cs_router_free(struct cs_router *r)
@@ -404,7 +390,7 @@ void cs_router_free(struct cs_router *r)
         cs_intern_free(r->scratch[i].pool);
     }
     (void)pthread_mutex_destroy(&r->large);
-    (void)pthread_mutex_destroy(&r->strangers);
+    cs_log_fold_done(&r->folds->strangers);
     cs_log_fold_done(&r->folds->denied);
     cs_log_fold_done(&r->folds->refused);
     cs_log_fold_done(&r->folds->failed);

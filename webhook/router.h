@@ -37,8 +37,7 @@ CS_DEFINE_CLEANUP(struct cs_router *, cs_router_free)
 void cs_router_handle(void *ctx, const struct cs_http_req *req, struct cs_http_resp *resp);
 /* cs_http_refusal; ctx is not used. */
 void cs_router_refuse(void *ctx, const char *text, struct cs_http_resp *resp);
-/* cs_http_stranger; ctx: the router. Logs one in CS_ROUTER_STRANGERS_MS, which tells how many there were since the last. Thread-safe. */
+/* cs_http_stranger; ctx: the router. Logs the first few in ten seconds, then how many more there were. Thread-safe. */
 void cs_router_stranger(void *ctx, const char *peer, const char *why);
-#define CS_ROUTER_STRANGERS_MS 10000
 
 #endif
