@@ -58,7 +58,7 @@ static const struct sim_obj *pod_of(struct sim *s, const struct sim_req *q)
 static void think_again(struct sim *s, const struct sim_req *q, const char *what, int64_t in_ms)
 {
     if (s->regret && in_ms > SLOW_MS && q->gvr == cs_kind_gvr(CS_K_POD) && cs_streq(q->subresource, "status") &&
-        strstr(q->body, "\"False\"") && sim_strikes(s, SIM_F_REGRET, what, 400))
+        q->body && strstr(q->body, "\"False\"") && sim_strikes(s, SIM_F_REGRET, what, 400))
         sim_later(s, sim_between(s, 1, 30), sim_take_back, 0);
 }
 
