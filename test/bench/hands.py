@@ -58,7 +58,8 @@ class Limit:
         template, labels = whole["spec"]["template"], {"app": "@SET@"}
         owner = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "name": "@SET@", "uid": "@UID@",
                  "controller": True, "blockOwnerDeletion": True}
-        revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": {"spec": {"template": template}},
+        revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1,
+                    "data": {"spec": {"template": template}},
                     "metadata": {"name": "@NAME@-5d4b8c7f9d", "labels": labels, "ownerReferences": [owner]}}
         # As ours makes them.
         meta = {"name": "@NAME@", "ownerReferences": [owner], "labels": {

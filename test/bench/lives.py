@@ -14,7 +14,8 @@ IMAGES = {"create": IMAGE, "in place": "nginx:1.26", "recreate": "nginx:1.27", "
 
 
 class Result(dict):
-    """wall_s, elapsed_s (until requests were counted), cpu_s, control_cpu_s {component: seconds}, requests {(verb, resource, code): n}, rss_anon_kb and rss_kb (most), rest_kb (RssAnon at the end)."""
+    """wall_s, elapsed_s (until requests were counted), cpu_s, control_cpu_s {component: seconds}, requests {(verb, resource,
+    code): n}, rss_anon_kb and rss_kb (most), rest_kb (RssAnon at the end)."""
 
 
 def by_limit(scene, program, size, steps=STEPS):
@@ -121,7 +122,8 @@ def status_writes(result):
 
 
 def writes(result):
-    return sum(n for (verb, kind, _), n in result["requests"].items() if verb not in ("get", "list", "watch") and kind != "events")
+    return sum(n for (verb, kind, _), n in result["requests"].items()
+               if verb not in ("get", "list", "watch") and kind != "events")
 
 
 def conflicts(result):

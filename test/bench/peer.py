@@ -27,7 +27,8 @@ def build(tree):
     tree = os.path.realpath(tree)
     if not os.path.exists(os.path.join(tree, "main.go")) or not os.path.isdir(os.path.join(tree, "config", "crd", "bases")):
         raise Failure(f"PEER={tree} is no source tree of OpenKruise: main.go and config/crd/bases are expected there")
-    cache = os.environ.get("CLONESET_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cloneset")
+    cache = os.environ.get("CLONESET_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cloneset")
     with open(os.path.join(tree, "go.sum"), "rb") as file:
         tag = hashlib.sha256(tree.encode() + file.read()).hexdigest()[:12]
     path = os.path.join(cache, f"peer-{tag}", "manager")
@@ -65,7 +66,8 @@ class Peer:
         api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         api.call("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": "kruise-manager"}})
         api.call("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
-            "metadata": {"name": "peer"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "metadata": {"name": "peer"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
             "subjects": [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": "kruise-manager"}]})
         token = api.call("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/kruise-manager/token",
                          {"spec": {"expirationSeconds": 7200}})["status"]["token"]
@@ -74,8 +76,7 @@ class Peer:
             self.entries = [one for one in yaml.safe_load_all(file) if one and one["kind"] in CONFIGURATIONS]
         for one in self.entries:
             one["metadata"]["name"] = "kruise-" + one["metadata"]["name"]
-            one["webhooks"] = [hook for hook in one["webhooks"]
-                               if any("clonesets" in rule["resources"] for rule in hook["rules"]) and "kruise" in hook["clientConfig"]["service"]["path"]]
+            one["webhooks"] = [hook for hook in one["webhooks"] if hook["clientConfig"]["service"]["path"].endswith("-cloneset")]
 
     @contextlib.contextmanager
     def running(self):
@@ -106,8 +107,8 @@ class Peer:
         # It says so before its controllers have begun.
         space = self.place.namespace("peer-first")
         whole = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "metadata": {"name": "first"}, "spec": {
-            "replicas": 1, "selector": {"matchLabels": {"app": "first"}}, "template": {"metadata": {"labels": {"app": "first"}}, "spec": {
-                "containers": [{"name": "c", "image": "nginx:alpine"}]}}}}
+            "replicas": 1, "selector": {"matchLabels": {"app": "first"}}, "template": {
+                "metadata": {"labels": {"app": "first"}}, "spec": {"containers": [{"name": "c", "image": "nginx:alpine"}]}}}}
         one = wait_until("it admits", lambda: self._admitted(whole, space), 60, 0.5)
         wait_until("it has created a Pod", lambda: one.pods(), 120, 0.5)
         self.place.api.delete(one.path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plots of the benchmark as SVG: wall, CPU and memory over the number of Pods; ours, the limit and the peer. Both axes are logarithmic."""
+"""Plots of the benchmark as SVG: wall, CPU and memory over the number of Pods, of ours, the limit and the peer. Axes are logarithmic."""
 
 import math
 import os
@@ -41,7 +41,8 @@ def plot(title, unit, lines):
     """lines: {(who, what): [(x, y), …]}."""
     axes = Axes([point for line in lines.values() for point in line])
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
-           'font-family="sans-serif">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>', text(LEFT, 22, title, size=14)]
+           'font-family="sans-serif">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+           text(LEFT, 22, title, size=14)]
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for x in axes.ticks(*axes.x):
         at = axes.at(x, 10 ** axes.y[0])[0]

@@ -31,7 +31,8 @@ class Report:
 
     def take(self, row):
         self.rows.append(row)
-        print(f"   {row['what']}: {row['measured']}" + (f" (goal {row['goal']}: {yes_no(row)})" if row.get("goal") else ""), flush=True)
+        goal = f" (goal {row['goal']}: {yes_no(row)})" if row.get("goal") else ""
+        print(f"   {row['what']}: {row['measured']}{goal}", flush=True)
 
     # ---- what becomes of them
 

@@ -46,9 +46,8 @@ class Options(argparse.Namespace):
 
 
 def command(options):
-    words = ["make bench"] + [f"{key}={value}" for key, value in (("ONLY", options.only), ("SIZE", options.size),
-                                                                  ("PEER", options.peer and "dir")) if value not in (None, "default")]
-    return " ".join(words)
+    given = (("ONLY", options.only), ("SIZE", options.size), ("PEER", options.peer and "dir"))
+    return " ".join(["make bench"] + [f"{key}={value}" for key, value in given if value not in (None, "default")])
 
 
 def main():

@@ -48,8 +48,11 @@ class Scene:
         for index in range(NODES):
             name = f"node-{index}"
             self.api.call("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}})
-        wait_until("the nodes are ready", lambda: all(kube.condition(node, "Ready") == "True"
-                                                      and not node["spec"].get("taints") for node in self.api.items("/api/v1/nodes")))
+
+        def usable(node):
+            return kube.condition(node, "Ready") == "True" and not node["spec"].get("taints")
+
+        wait_until("the nodes are ready", lambda: all(usable(node) for node in self.api.items("/api/v1/nodes")))
 
     def close(self):
         self.log.close()
