@@ -192,10 +192,20 @@ static uint32_t pick_group(struct cs_planner *pl, struct cs_view_pod **list, boo
     return n;
 }
 
-/* Spec §5.6: old ones first as far as scaleDownOld says. */
+/* Creates whose answer is not there: each may come to nothing, in doubt (D5e) after a server was restored above all. */
+static int32_t coming(const struct cs_planner *pl)
+{
+    int32_t n = 0;
+
+    for (uint32_t i = 0; i < pl->o->n_pods; i++)
+        n += pl->o->pods[i].ours && pl->o->pods[i].busy == CS_BUSY_CREATE;
+    return n;
+}
+
+/* Spec §5.6: old ones first as far as scaleDownOld says. No Pod goes, with its claims, on account of one that may never be. */
 static void scale_in(struct cs_planner *pl, struct cs_view_pod **list, int32_t *limit)
 {
-    int32_t a = pl->numbers.scale_down;
+    int32_t a = pl->numbers.scale_down - coming(pl);
     int32_t from_old = pl->numbers.scale_down_old < a ? pl->numbers.scale_down_old : a;
     uint32_t n;
 
@@ -304,7 +314,7 @@ void cs_plan_scale(struct cs_planner *pl)
             pl->scaled = true;
             return;
         }
-        if (d->scale_down > 0)
+        if (d->scale_down > coming(pl))
             scale_in(pl, list, &limit);
     }
     hand_back(pl);

@@ -134,12 +134,11 @@ static bool excess_lately(struct sim *s)
     if (most_pods + creates_under_way(s) + most_allowed(s, true) > least)
         return true;
     /*
-     * A create in doubt counts, and after a restored server those that it was to stand in for may be back (docs/reliability.md).
      * A frozen watch or a slow list: what was created while more were asked for, or landed when nobody reckoned with it any more, is
      * known; what somebody deleted since is not.
      */
-    return s->sc->faults && (most_allowed(s, false) > least || sim_was_restored(s) ||
-                                (s->late_create_ms != 0 && s->late_create_ms > sim_window_begin(s)));
+    return s->sc->faults &&
+           (most_allowed(s, false) > least || (s->late_create_ms != 0 && s->late_create_ms > sim_window_begin(s)));
 }
 
 /*

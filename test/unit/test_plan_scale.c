@@ -81,6 +81,20 @@ static void spec_5_1_deletion(void **state)
     FX_RUN(rows);
 }
 
+/* It may never come. */
+static void d5e_no_pod_goes_for_one_that_is_being_created(void **state)
+{
+    static const struct fx_row rows[] = {
+        {"one of an old revision would be the first to go", "'replicas':2",
+            "bbbbb old ready; ccccc new ready; ddddd new busy:create", "", ""},
+        {"what is too many without it goes", "'replicas':1", "bbbbb old ready; ccccc new ready; ddddd new busy:create",
+            "", "delete-pod bbbbb"},
+    };
+
+    (void)state;
+    FX_RUN(rows);
+}
+
 static void d1_terminating_pod_with_claims_holds_its_id(void **state)
 {
     static const struct fx_row rows[] = {
@@ -565,6 +579,7 @@ int main(void)
         cmocka_unit_test(spec_5_4_creation),
         cmocka_unit_test(spec_4_4_a_pod_that_left_the_selector_is_released),
         cmocka_unit_test(spec_5_1_deletion),
+        cmocka_unit_test(d5e_no_pod_goes_for_one_that_is_being_created),
         cmocka_unit_test(d1_terminating_pod_with_claims_holds_its_id),
         cmocka_unit_test(d1_the_lost_node_is_told_and_looked_at_again),
         cmocka_unit_test(d1_finished_pod_is_deleted_and_its_claims_stay),
