@@ -72,7 +72,11 @@ void sim_second_thoughts(struct sim *s, const struct sim_req *q, const char *wha
     int64_t delay;
 
     think_again(s, q, what, in_ms);
-    if (!s->sc->scales || s->settled || !(of_claim || prepares) || !sim_strikes(s, SIM_F_REGRET, what, late ? 500 : 60))
+    if (!s->sc->scales || s->settled || !(of_claim || prepares) ||
+        !sim_strikes(s, SIM_F_REGRET, what,
+            late       ? 500
+            : prepares ? 300
+                       : 60))
         return;
     pod = pod_of(s, q);
     delay = prepares ? sim_between(s, 5, 2500) : sim_chance(s, 500) ? sim_between(s, 1, 40) : sim_between(s, 40, 3000);
