@@ -61,15 +61,6 @@ static bool wants_review(const struct cs_review *r, struct cs_verdict *v)
     return true;
 }
 
-/* D15: updates that refuse nothing, so that finalizers come off and labels change on objects of an older time. */
-static bool refuses_nothing(const struct cs_review *r)
-{
-    if (r->operation != CS_OPERATION_UPDATE)
-        return false;
-    return !cs_json_is_null(cs_json_at(r->object, "metadata", "deletionTimestamp", NULL)) ||
-           cs_json_equal(cs_json_get(r->object, "spec"), cs_json_get(r->old_object, "spec"));
-}
-
 /*
  * D19: v1alpha1 is what is stored, so nothing but this takes an annotation out of an object that is only edited there, once it
  * does not count any more.
@@ -103,7 +94,7 @@ void cs_handle_cloneset_mutate(const struct cs_review *r, struct cs_intern *pool
     if (!wants_review(r, v))
         return;
     if (!decode_spec(pool, r->object, &spec, &err)) {
-        if (refuses_nothing(r))
+        if (r->operation == CS_OPERATION_UPDATE && cs_update_is_free(r->old_object, r->object))
             cs_texts_add(&v->warnings, "%s", err.message);
         else
             cs_verdict_deny(v, 400, "%s", err.message);

@@ -6,6 +6,7 @@
 #include "common/cloneset/defaults.h"
 
 #include "common/cloneset/convert.h"
+#include "common/json/json_tree.h"
 #include "common/json/json_writer.h"
 
 enum rule_kind { RULE_I32, RULE_INTSTR, RULE_TYPE, RULE_INPLACE };
@@ -206,7 +207,8 @@ static void fill_update_strategy(struct patch *p, struct cs_json update)
         fill_rolling_update(p, update);
 }
 
-size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
+/* keeps: what a conversion keeps (convert.h), CS_NOTE_…. */
+static size_t write_patch(struct cs_json obj, unsigned keeps, struct cs_strbuf *out)
 {
     struct cs_shape shape = cs_shape_of(obj);
     struct cs_json spec = cs_json_get(obj, "spec"), update = cs_json_get(spec, "updateStrategy");
@@ -218,9 +220,53 @@ size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
         return 0;
     cs_jw_init(&p.w, out);
     fill(&p, IN_SPEC, spec, "/spec");
-    if (!(cs_convert_note_counts(obj) & CS_NOTE_UPDATE))
+    if (!(keeps & CS_NOTE_UPDATE))
         fill_update_strategy(&p, update);
     if (p.n)
         cs_jw_end_arr(&p.w);
     return p.n;
+}
+
+size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out)
+{
+    return write_patch(obj, cs_convert_note_counts(obj), out);
+}
+
+/* ---- as a comparison ---- */
+
+/* The operations of a patch of ours: each adds a member to an object that is there. */
+static void apply_patch(struct cs_jtree *obj, const struct cs_strbuf *patch)
+{
+    cs_autojdoc doc = {.nodes = NULL};
+
+    if (patch->len == 0 || !cs_jdoc_parse(&doc, cs_strbuf_str(patch), patch->len, NULL, NULL))
+        return;
+    cs_json_foreach (op, cs_jdoc_root(&doc)) {
+        cs_autofree char *path = cs_json_str_dup(cs_json_get(op, "path"));
+        struct cs_jtree *parent = obj;
+        char *key = path + 1, *slash;
+
+        while ((slash = strchr(key, '/')) != NULL) {
+            *slash = '\0';
+            parent = cs_jtree_get(parent, key);
+            key = slash + 1;
+        }
+        (void)cs_jtree_set(parent, key, cs_jtree_from(cs_json_get(op, "value")));
+    }
+}
+
+bool cs_cloneset_same_spec(struct cs_json a, struct cs_json b)
+{
+    struct cs_json a_spec = cs_json_get(a, "spec"), b_spec = cs_json_get(b, "spec");
+    cs_autostrbuf a_patch = CS_STRBUF_INIT, b_patch = CS_STRBUF_INIT;
+
+    if ((cs_json_exists(a_spec) && cs_str_eq(cs_json_raw(a_spec), cs_json_raw(b_spec))) || cs_json_equal(a_spec, b_spec))
+        return true;
+    if (write_patch(a, 0, &a_patch) + write_patch(b, 0, &b_patch) == 0)
+        return false;
+    cs_autojtree *a_tree = cs_jtree_from(a), *b_tree = cs_jtree_from(b);
+
+    apply_patch(a_tree, &a_patch);
+    apply_patch(b_tree, &b_patch);
+    return cs_jtree_equal(cs_jtree_get(a_tree, "spec"), cs_jtree_get(b_tree, "spec"));
 }

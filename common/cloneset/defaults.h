@@ -30,4 +30,7 @@ void cs_cloneset_default(struct cs_intern *pool, struct cs_cloneset_spec *spec);
  */
 size_t cs_cloneset_default_patch(struct cs_json obj, struct cs_strbuf *out);
 
+/* Whether two objects of one version have equal specs, an absent field counting as its default: what defaulting adds is no edit. */
+bool cs_cloneset_same_spec(struct cs_json a, struct cs_json b);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/cloneset/defaults.h"
 #include "common/cloneset/template.h"
 
 /* Bytes of an old or new value in a message, and offending fields listed before the rest is only counted. */
@@ -187,14 +188,11 @@ static void sort_out_old(
     cs_texts_done(&old);
 }
 
-/* Being deleted, or spec unchanged: nothing is refused and nothing needs saying. */
-static bool is_free(struct cs_json old_obj, struct cs_json new_obj)
+bool cs_update_is_free(struct cs_json old_obj, struct cs_json new_obj)
 {
-    struct cs_json was = cs_json_get(old_obj, "spec"), is = cs_json_get(new_obj, "spec");
-
     return !cs_json_is_null(cs_json_at(old_obj, "metadata", "deletionTimestamp", NULL)) ||
            !cs_json_is_null(cs_json_at(new_obj, "metadata", "deletionTimestamp", NULL)) ||
-           (cs_json_exists(was) && cs_str_eq(cs_json_raw(was), cs_json_raw(is))) || cs_json_equal(was, is);
+           cs_cloneset_same_spec(old_obj, new_obj);
 }
 
 void cs_validate_update(
@@ -204,7 +202,7 @@ void cs_validate_update(
     cs_autocheck c = {.out = ret_errors};
     struct cs_texts found = {0};
 
-    if (is_free(old_obj, new_obj))
+    if (cs_update_is_free(old_obj, new_obj))
         return;
     check_immutable_metadata(&c, cs_json_get(old_obj, "metadata"), cs_json_get(new_obj, "metadata"));
     check_immutable_selector(&c, old_spec, new_spec);
