@@ -260,7 +260,8 @@ bool cs_cloneset_same_spec(struct cs_json a, struct cs_json b)
     struct cs_json a_spec = cs_json_get(a, "spec"), b_spec = cs_json_get(b, "spec");
     cs_autostrbuf a_patch = CS_STRBUF_INIT, b_patch = CS_STRBUF_INIT;
 
-    if ((cs_json_exists(a_spec) && cs_str_eq(cs_json_raw(a_spec), cs_json_raw(b_spec))) || cs_json_equal(a_spec, b_spec))
+    if ((cs_json_exists(a_spec) && cs_str_eq(cs_json_raw(a_spec), cs_json_raw(b_spec))) ||
+        cs_json_equal(a_spec, b_spec))
         return true;
     if (write_patch(a, 0, &a_patch) + write_patch(b, 0, &b_patch) == 0)
         return false;

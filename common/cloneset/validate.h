@@ -27,15 +27,9 @@ void cs_texts_done(struct cs_texts *t);
 void cs_validate_cloneset(struct cs_json obj, struct cs_texts *ret_errors);
 
 /*
- * D15, the updates that refuse nothing, so that finalizers come off and labels change on objects of an older time: deletionTimestamp
- * in either object, or spec unchanged but for defaults. The mutating webhook has written those before anybody validates.
- */
-bool cs_update_is_free(struct cs_json old_obj, struct cs_json new_obj);
-
-/*
  * UPDATE: immutable fields, the InPlaceOnly rule (every offending field with old → new value and what to do instead), then
- * cs_validate_cloneset. D15: what the old object already violated goes to warnings; nothing is refused when the update
- * is free.
+ * cs_validate_cloneset. D15: what the old object already violated goes to warnings; with deletionTimestamp, or with spec
+ * unchanged but for defaults, nothing is refused.
  */
 void cs_validate_update(
     struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors, struct cs_texts *ret_warnings);

@@ -188,7 +188,8 @@ static void sort_out_old(
     cs_texts_done(&old);
 }
 
-bool cs_update_is_free(struct cs_json old_obj, struct cs_json new_obj)
+/* Being deleted, or spec unchanged but for what the mutating webhook has just written: nothing is refused and nothing needs saying. */
+static bool is_free(struct cs_json old_obj, struct cs_json new_obj)
 {
     return !cs_json_is_null(cs_json_at(old_obj, "metadata", "deletionTimestamp", NULL)) ||
            !cs_json_is_null(cs_json_at(new_obj, "metadata", "deletionTimestamp", NULL)) ||
@@ -202,7 +203,7 @@ void cs_validate_update(
     cs_autocheck c = {.out = ret_errors};
     struct cs_texts found = {0};
 
-    if (cs_update_is_free(old_obj, new_obj))
+    if (is_free(old_obj, new_obj))
         return;
     check_immutable_metadata(&c, cs_json_get(old_obj, "metadata"), cs_json_get(new_obj, "metadata"));
     check_immutable_selector(&c, old_spec, new_spec);

@@ -92,8 +92,8 @@ static void test_d15_updates_that_do_not_touch_the_spec_pass(void **state)
     static const char bad[] = SET("\"replicas\":\"three\"," TEMPLATE);
     static const char going[] = "{\"metadata\":{\"name\":\"n\",\"deletionTimestamp\":\"2025-01-01T00:00:00Z\"},"
                                 "\"spec\":{\"replicas\":\"four\"}}";
-    autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0}, d = {.status = 0},
-                 e = {.status = 0};
+    autoadmitted a = {.status = 0}, b = {.status = 0}, c = {.status = 0}, d = {.status = 0}, e = {.status = 0},
+                 f = {.status = 0}, g = {.status = 0};
 
     mutate(*state, "UPDATE", bad, bad, &a);
     assert_true(a.allowed);
@@ -106,6 +106,11 @@ static void test_d15_updates_that_do_not_touch_the_spec_pass(void **state)
     assert_false(d.allowed);
     mutate(*state, "UPDATE", SET("\"revisionHistoryLimit\":10,\"replicas\":\"three\"," TEMPLATE), bad, &e);
     assert_true(e.allowed); /* a default made explicit: as the validating webhook sees it */
+    mutate(*state, "UPDATE", SET("\"minReadySeconds\":3,\"replicas\":\"three\"," TEMPLATE), bad, &f);
+    assert_true(f.allowed); /* an edit, of something else than what was wrong */
+    assert_string_equal(f.warnings, "spec.replicas: Invalid value: \"three\": must be an integer");
+    mutate(*state, "UPDATE", SET("\"minReadySeconds\":-3,\"replicas\":\"three\"," TEMPLATE), bad, &g);
+    assert_false(g.allowed);
 }
 
 static void test_versions_and_resources_that_nobody_registered(void **state)
