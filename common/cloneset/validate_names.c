@@ -102,6 +102,8 @@ static bool has_subdomain_form(struct cs_str s)
 {
     size_t start = 0;
 
+    if (s.len == 0)
+        return false; /* s.p may be NULL then */
     for (size_t i = 0; i <= s.len; i++) {
         if (i < s.len && s.p[i] != '.')
             continue;

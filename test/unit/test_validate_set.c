@@ -141,6 +141,8 @@ static void test_scale_strategy(void **state)
             {NULL}},
         {"D16: names must have the form", "spec.scaleStrategy.podsToDelete = ['ok','No_']",
             {"spec.scaleStrategy.podsToDelete[1]: Invalid value: \"No_\": " SUBDOMAIN_FORM}},
+        {"a null among them is an empty name", "spec.scaleStrategy.podsToDelete = [null]",
+            {"spec.scaleStrategy.podsToDelete[0]: Invalid value: \"\": " SUBDOMAIN_FORM}},
         {"podsToDelete is a list", "spec.scaleStrategy.podsToDelete = 'web-abcde'",
             {"spec.scaleStrategy.podsToDelete: Invalid value: \"web-abcde\": must be an array"}},
         {"quirk 5: a string without % is refused", "spec.scaleStrategy.maxUnavailable = '5'",
