@@ -14,7 +14,7 @@
 #include "test/sim/sim.h"
 
 #define REVIEW "AdmissionReview"
-#define IN_PLACE_ONLY "InPlaceOnly allows only"
+#define IN_PLACE_RULE " InPlaceOnly allows only container images and template metadata to change: "
 
 /* The review with request.object patched; owned. */
 static char *patched(struct cs_json review, const struct cs_jtree *ops)
@@ -25,6 +25,23 @@ static char *patched(struct cs_json review, const struct cs_jtree *ops)
     if (!sim_json_patch(cs_jtree_get(cs_jtree_get(tree, "request"), "object"), ops, &why))
         fuzz_fail("the patch does not apply: %s", why);
     return sim_print(tree);
+}
+
+/*
+ * As strstr, by which libFuzzer would learn what is looked for and write it into keys and values, which messages show: then any
+ * message would seem to hold the words.
+ */
+static bool holds(const char *text, const char *words)
+{
+    for (; *text; text++) {
+        size_t n = 0;
+
+        while (words[n] && text[n] == words[n])
+            n++;
+        if (!words[n])
+            return true;
+    }
+    return false;
 }
 
 /* What the controller decides by. */
@@ -40,7 +57,7 @@ static void check_in_place(struct cs_json was, struct cs_json is)
         return;
     cs_validate_update(was, is, &errors, &warnings);
     for (size_t i = 0; i < errors.n; i++)
-        refused = refused || strstr(errors.items[i], IN_PLACE_ONLY);
+        refused = refused || holds(errors.items[i], IN_PLACE_RULE);
     possible = fuzz_in_place(cs_json_get(old_spec, "template"), cs_json_get(spec, "template"));
     FUZZ_CHECK(refused == !possible, "the webhook %s what the controller %s make in place",
         refused ? "refuses" : "accepts", possible ? "can" : "cannot");
