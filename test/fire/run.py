@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -119,6 +120,28 @@ def the_probe_ports_are_not_blocked(stage):
             flood_result(flood)
 
 
+@test
+def a_hundred_connections_take_little_memory_and_give_it_back(stage):
+    """RSS of at most 16 MB at 100 connections that were used; and what they took returns to the system, not to the heap only."""
+    program = stage.webhook().start().wait_ready()
+    begin, socks = program.memory_kb(), []
+    try:
+        for _ in range(100):
+            socks.append(connect(program.https_port))
+            for path in (MUTATE, VALIDATE, VALIDATE):
+                socks[-1].sendall(request(review("u" * 4000), path))  # 4 KB in, and out
+                check_equal(read_answer(socks[-1])[0], 200, "an answer")
+        used = program.memory_kb()
+    finally:
+        for sock in socks:
+            sock.close()
+    print(f"   {begin} at first, {used} with 100 connections")
+    if not stage.sanitized:
+        check(used["VmRSS"] <= 16000, f"{used} with 100 connections")
+        wait_until("memory is given back", lambda: program.memory_kb()["RssAnon"] < begin["RssAnon"] + 1000, 45, 1)
+    program.stop()
+
+
 # ---- requests
 
 
@@ -142,6 +165,32 @@ def a_thousand_requests_in_one_piece_are_answered_in_order(stage):
                 status, _, body, kept = read_answer(sock, kept)
                 check_equal((status, json.loads(body)["response"]["uid"]), (200, f"u-{number}"), "answer")
             check_equal(kept, b"", "more than was asked for")
+
+
+@test
+def a_flood_of_refusals_does_not_fill_the_log(stage):
+    """Of what a stranger can cause, ten seconds hold so many lines; how many more there were is told, at the latest at the end."""
+    program, most = stage.webhook().start().wait_ready(), {"request refused": 50, "denied": 200, "conversion failed": 50}
+    wrong = json.dumps({"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "request": {
+        "uid": "u", "desiredAPIVersion": "apps.kruise.io/v1beta1", "objects": [{"kind": "Pod", "apiVersion": "v1"}]}}).encode()
+    sent = {"request refused": request(b"{}", "/nowhere"), "denied": request(review(replicas=-1)),
+            "conversion failed": request(wrong, CONVERT)}
+    begin = time.monotonic()
+    for what, data in sent.items():
+        with connect(program.https_port, timeout=20) as sock:
+            sock.sendall(data * 1000)
+            kept = b""
+            for _ in range(1000):
+                status, _, _, kept = read_answer(sock, kept)
+                check_equal(status, 404 if what == "request refused" else 200, what)
+    windows = 1 + (time.monotonic() - begin) // 10
+    program.stop()
+    log = program.log()
+    for what, limit in most.items():
+        lines = len(re.findall(f"(?:INFO|WARN) {what}", log))
+        told = sum(map(int, re.findall(f'not logged like="?{what}"? count=([0-9]+)', log)))
+        check(limit <= lines <= limit * windows, f"{what}: {lines} lines in {windows:.0f} windows, {limit} in each at most")
+        check_equal(lines + told, 1000, f"{what}: lines, and those that were told as not logged")
 
 
 @test
