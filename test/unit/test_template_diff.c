@@ -434,6 +434,45 @@ static void check_edited(const struct cs_jtree *before, const struct cs_jtree *a
     }
 }
 
+#define PORTS "'ports':[{'containerPort':80,'hostPort':80}]"
+#define FIXED(cpu) "'resources':{'limits':{'cpu':'" cpu "','memory':'1Gi'},'requests':{'cpu':'1','memory':'1Gi'}}"
+#define RESTART "'resizePolicy':[{'resourceName':'cpu','restartPolicy':'RestartContainer'}]"
+
+/* Members that are the same on both sides, and without which something else would be told. */
+static void what_others_depend_on_is_not_left_out(void **state)
+{
+    static const char *const rows[][3] = {
+        {"a port of the node's network, no longer written down",
+            SPEC("'hostNetwork':true,'containers':[{'name':'a'," PORTS "}]"),
+            SPEC("'hostNetwork':true,'containers':[{'name':'a','ports':[{'containerPort':80}]}]")},
+        {"a Pod that leaves the node's network", SPEC("'hostNetwork':true,'containers':[{'name':'a'," PORTS "}]"),
+            SPEC("'containers':[{'name':'a'," PORTS "}]")},
+        {"a QoS class that one container alone does not make",
+            CONTAINERS("{'name':'a'," FIXED("1") "},{'name':'b'," FIXED("1") "}"),
+            CONTAINERS("{'name':'a'," FIXED("2") "},{'name':'b'," FIXED("1") "}")},
+        {"a resize that restarts", CONTAINERS("{'name':'a'," FIXED("2") "," RESTART "}"),
+            CONTAINERS("{'name':'a'," FIXED("3") "," RESTART "}")},
+        {"containers that change places", CONTAINERS("{'name':'a','tty':true},{'name':'b','image':'x'}"),
+            CONTAINERS("{'name':'b','tty':true},{'name':'a','image':'x'}")},
+        {"a Pod of the whole's resources",
+            SPEC("'resources':{'limits':{'cpu':'1'}},'containers':[{'name':'a'," FIXED("2") "}]"),
+            SPEC("'resources':{'limits':{'cpu':'1'}},'containers':[{'name':'a'," FIXED("3") "}]")},
+        {"a Pod of Windows", SPEC("'os':{'name':'windows'},'containers':[{'name':'a'," FIXED("2") "}]"),
+            SPEC("'os':{'name':'windows'},'containers':[{'name':'a'," FIXED("3") "}]")},
+        {"an account's other name", SPEC("'serviceAccountName':'x','serviceAccount':'x','containers':[]"),
+            SPEC("'serviceAccountName':'x','containers':[]")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        autosample was = sample_of(rows[i][1]);
+        autosample is = sample_of(rows[i][2]);
+
+        check_written(sample_root(&was), sample_root(&is), rows[i][0]);
+        check_written(sample_root(&is), sample_root(&was), rows[i][0]);
+    }
+}
+
 /* Whatever two templates have in common. */
 static void what_is_left_out_for_being_the_same_is_no_difference(void **state)
 {
@@ -525,6 +564,7 @@ int main(void)
         cmocka_unit_test(containers_added_removed_renamed_and_moved),
         cmocka_unit_test(named_elements_are_matched_by_name),
         cmocka_unit_test(long_lists_are_compared_in_reasonable_time),
+        cmocka_unit_test(what_others_depend_on_is_not_left_out),
         cmocka_unit_test(what_is_left_out_for_being_the_same_is_no_difference),
         cmocka_unit_test(random_edits_of_images_and_metadata_are_in_place_and_others_are_not),
         cmocka_unit_test(any_damage_gives_a_consistent_difference),
