@@ -78,8 +78,7 @@ void sim_lease_check_write(struct sim *s, struct sim_replica *r, bool decision)
 {
     if (!r->leader)
         return;
-    /* An event that goes out after its leader has stood still tells what it did when it led. */
-    if (!cs_leader_may_write(r->leader) && (decision || !r->stalled))
+    if (!cs_leader_may_write(r->leader))
         sim_fail(s, "D12: replica %u sends a write that its lease does not cover", r->number);
     if (decision)
         check_has_read(s, r);

@@ -20,12 +20,9 @@ struct sim_replica {
     bool stopping, ended; /* after SIGTERM */
     int64_t paused_until_ms; /* nothing of it runs; what comes for it waits */
     int64_t skew_ms; /* of its wall clock */
-    bool stalled; /* it stands still in the middle of a pass: for the rest of it, its clocks show when it goes on */
-    uint64_t set_known_rv; /* the set as it was then has been told to it */
     struct cs_controller *c;
     struct cs_leader *leader; /* NULL: it is alone and always writes */
     char identity[32];
-    uint64_t gained_rv; /* the server's version when it became leader */
     int64_t gained_ms, listed_ms[CS_K_COUNT]; /* when it became leader, and when it last began to read each kind */
     struct cs_loop loop;
     struct cs_clock clock;
