@@ -3,7 +3,7 @@
  * HTTP/1.1 server over libmicrohttpd. Two ways to run: with threads of its own (webhook, TLS), or driven by somebody's
  * event loop through a descriptor (controller's probes and metrics: one thread).
  *
- * What a peer may cost is bounded: connections, 20 KiB of headers each, one body of at most max_body, which grows with what
+ * What a peer may cost is bounded: connections, 16 KiB of headers each, one body of at most max_body, which grows with what
  * arrives, and all bodies together (max_body_total). New connections have 10 s for their first request, a body 30 s to arrive. When
  * there are too many connections, the oldest of those that have not yet asked anything sensible goes (crowd.h). Bodies need a
  * Content-Length; Transfer-Encoding is refused with 411.
@@ -25,7 +25,7 @@
  * libmicrohttpd's own, for headers and pieces of the body; of what it takes by default (32 KiB) it touches all with each request.
  * An API server's headers have less than 1 KiB.
  */
-#define CS_HTTP_CONNECTION_MEMORY ((size_t)20 << 10)
+#define CS_HTTP_CONNECTION_MEMORY ((size_t)16 << 10)
 
 /* What arrived; borrowed for the handler. */
 struct cs_http_req {

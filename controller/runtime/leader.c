@@ -226,9 +226,17 @@ static void step(struct cs_leader *l)
         send_patch(l, l->stopped ? ACTION_RELEASE : ACTION_RENEW);
 }
 
+/*
+ * Past the fence somebody else may have written. The version alone does not tell: a restored server gives the same ones
+ * again, for other writes.
+ */
 static void on_tick(void *ctx)
 {
-    step(ctx);
+    struct cs_leader *l = ctx;
+
+    if (mono(l) >= l->renewed_ms + l->o.fence_ms)
+        l->rv = 0;
+    step(l);
 }
 
 /* ---- answers ---- */
