@@ -249,10 +249,10 @@ soak: deps-test ## both programs under load for MINUTES=30: memory flat, nothing
 	@test/soak/run.py --minutes $(or $(MINUTES),30)
 
 bench-webhook: deps-test ## the webhook side by side with a server that answers without a thought
-	@test/bench/webhook.py
+	@test/bench/run.py --only webhook --no-docs
 
 bench-pieces: deps-test ## the product's parts by themselves, and how many instructions they take
-	@test/bench/pieces.py
+	@test/bench/run.py --only pieces --no-docs
 
 cluster-up: deps-test ## a local Kubernetes to play with (NAME=dev), with a real node when root
 	@test/cluster/cluster.sh up

@@ -32,10 +32,6 @@
 #define CONVERT_DEPTH (MAX_DEPTH + 2)
 #define CONVERT_NODES ((size_t)2 * MAX_NODES)
 #define MAX_LOGGED 1024
-/* Lines in ten seconds. Who was denied what is of use to somebody, so there may be more of these than any rollout makes. */
-#define MAX_DENIED 200
-#define MAX_OTHERS 50
-#define MAX_STRANGERS 5
 /* Parsed and converted, a body of 7 MiB takes more than 30: one at a time, so that what a container may take is enough. */
 #define LARGE_BODY ((size_t)1 << 20)
 #define CACHE_LINE 64
@@ -75,14 +71,22 @@ static const struct route routes[] = {
     {CS_PATH_CONVERT, NULL},
 };
 
-/* Lines that whoever reaches the port can cause. */
-struct folds {
-    struct cs_log_fold denied, refused, failed, strangers;
+/* Lines that whoever reaches the port can cause, and how many of them there may be in ten seconds. */
+enum limited { DENIED, REFUSED, NOT_CONVERTED, STRANGER, N_LIMITED };
+
+static const struct {
+    const char *msg;
+    unsigned max;
+} limited[N_LIMITED] = {
+    [DENIED] = {"denied", 200}, /* who was denied what is of use to somebody: more than any rollout makes */
+    [REFUSED] = {"request refused", 50},
+    [NOT_CONVERTED] = {"conversion failed", 50},
+    [STRANGER] = {"refused a client", 5},
 };
 
 struct cs_router {
     struct scratch *scratch;
-    struct folds *folds; /* a router is const to those who log */
+    struct cs_log_fold *folds; /* N_LIMITED; a router is const to those who log */
     unsigned threads;
     pthread_mutex_t large; /* held while a large body is answered */
     const struct cs_log *log;
@@ -90,9 +94,6 @@ struct cs_router {
 };
 
 /* ---- metrics and log ---- */
-
-static const char request_refused[] = "request refused", denied[] = "denied", conversion_failed[] = "conversion failed",
-                  client_refused[] = "refused a client";
 
 static const double latency_buckets[] = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
@@ -164,7 +165,7 @@ static void log_verdict(
     cs_autofree char *ns = NULL, *name = NULL, *user = NULL, *op = NULL, *uid = NULL;
     cs_autostrbuf message = CS_STRBUF_INIT;
 
-    if (!cs_log_enabled(r->log, level) || (!v->allowed && !cs_log_fold_admits(&r->folds->denied)))
+    if (!cs_log_enabled(r->log, level) || (!v->allowed && !cs_log_fold_admits(&r->folds[DENIED])))
         return;
     ns = cs_json_str_dup(q->ns);
     name = cs_json_str_dup(q->name);
@@ -175,9 +176,9 @@ static void log_verdict(
         cs_verdict_message(v, &message);
     if (message.len > MAX_LOGGED)
         message.data[MAX_LOGGED] = '\0';
-    cs_log_at(r->log, level, v->allowed ? "allowed" : denied, CS_KVS("webhook", path), CS_KVS("operation", op),
-        CS_KVS("namespace", ns), CS_KVS("name", name), CS_KVS("user", user), CS_KVS("uid", uid),
-        CS_KVI("code", v->code), CS_KVB("dryRun", q->dry_run), CS_KVI("warnings", v->warnings.n),
+    cs_log_at(r->log, level, v->allowed ? "allowed" : limited[DENIED].msg, CS_KVS("webhook", path),
+        CS_KVS("operation", op), CS_KVS("namespace", ns), CS_KVS("name", name), CS_KVS("user", user),
+        CS_KVS("uid", uid), CS_KVI("code", v->code), CS_KVB("dryRun", q->dry_run), CS_KVI("warnings", v->warnings.n),
         CS_KVI("patchBytes", v->patch.len), CS_KVS("message", cs_strbuf_str(&message)));
 }
 
@@ -188,8 +189,8 @@ static void log_conversion(const struct cs_router *r, const struct cs_conversion
     cs_metric_add(r->conversions, (double)c->n, CS_LABELS(version, c->ok ? "success" : "failure"));
     if (c->ok)
         cs_log_at(r->log, CS_LOG_DEBUG, "converted", CS_KVS("version", version), CS_KVI("objects", c->n));
-    else if (cs_log_fold_admits(&r->folds->failed))
-        cs_log_warn(r->log, conversion_failed, CS_KVS("version", version), CS_KVI("objects", c->n),
+    else if (cs_log_fold_admits(&r->folds[NOT_CONVERTED]))
+        cs_log_warn(r->log, limited[NOT_CONVERTED].msg, CS_KVS("version", version), CS_KVI("objects", c->n),
             CS_KVS("reason", c->why.message));
 }
 
@@ -197,8 +198,8 @@ void cs_router_stranger(void *ctx, const char *peer, const char *why)
 {
     const struct cs_router *r = ctx;
 
-    if (cs_log_fold_admits(&r->folds->strangers))
-        cs_log_warn(r->log, client_refused, CS_KVS("peer", peer), CS_KVS("reason", why));
+    if (cs_log_fold_admits(&r->folds[STRANGER]))
+        cs_log_warn(r->log, limited[STRANGER].msg, CS_KVS("peer", peer), CS_KVS("reason", why));
 }
 
 /* ---- the way of a request ---- */
@@ -206,9 +207,9 @@ void cs_router_stranger(void *ctx, const char *peer, const char *why)
 static void refuse(const struct cs_router *r, const char *path, const char *text, struct cs_http_resp *resp)
 {
     cs_router_refuse(NULL, text, resp);
-    if (cs_log_fold_admits(&r->folds->refused))
+    if (cs_log_fold_admits(&r->folds[REFUSED]))
         cs_log_info(
-            r->log, request_refused, CS_KVS("path", path), CS_KVI("status", resp->status), CS_KVS("reason", text));
+            r->log, limited[REFUSED].msg, CS_KVS("path", path), CS_KVI("status", resp->status), CS_KVS("reason", text));
 }
 
 void cs_router_refuse(void *ctx, const char *text, struct cs_http_resp *resp)
@@ -347,11 +348,9 @@ struct cs_router *cs_router_new(unsigned threads, struct cs_metrics *metrics, co
     r->threads = threads > 0 ? threads : 1;
     (void)pthread_mutex_init(&r->large, NULL);
     r->log = log;
-    r->folds = cs_new(struct folds);
-    cs_log_fold_init(&r->folds->denied, log, denied, MAX_DENIED);
-    cs_log_fold_init(&r->folds->refused, log, request_refused, MAX_OTHERS);
-    cs_log_fold_init(&r->folds->failed, log, conversion_failed, MAX_OTHERS);
-    cs_log_fold_init(&r->folds->strangers, log, client_refused, MAX_STRANGERS);
+    r->folds = cs_new_array(struct cs_log_fold, N_LIMITED);
+    for (unsigned i = 0; i < N_LIMITED; i++)
+        cs_log_fold_init(&r->folds[i], log, limited[i].msg, limited[i].max);
     r->scratch = aligned_alloc(CACHE_LINE, r->threads * sizeof(struct scratch));
     if (!r->scratch)
         cs_out_of_memory();
@@ -375,10 +374,8 @@ void cs_router_set_gates(struct cs_router *r, const struct cs_gates *gates)
 
 void cs_router_tell_folded(struct cs_router *r)
 {
-    cs_log_fold_tell(&r->folds->denied);
-    cs_log_fold_tell(&r->folds->refused);
-    cs_log_fold_tell(&r->folds->failed);
-    cs_log_fold_tell(&r->folds->strangers);
+    for (unsigned i = 0; i < N_LIMITED; i++)
+        cs_log_fold_tell(&r->folds[i]);
 }
 
 void cs_router_free(struct cs_router *r)
@@ -390,10 +387,8 @@ void cs_router_free(struct cs_router *r)
         cs_intern_free(r->scratch[i].pool);
     }
     (void)pthread_mutex_destroy(&r->large);
-    cs_log_fold_done(&r->folds->strangers);
-    cs_log_fold_done(&r->folds->denied);
-    cs_log_fold_done(&r->folds->refused);
-    cs_log_fold_done(&r->folds->failed);
+    for (unsigned i = 0; i < N_LIMITED; i++)
+        cs_log_fold_done(&r->folds[i]);
     free(r->folds);
     free(r->scratch);
     free(r);

@@ -69,11 +69,6 @@ static void read_side(struct cs_check *mem, struct cs_json obj, struct cs_edit_s
     (void)cs_partition(&ret->partition, ret->replicas, &ret->held);
 }
 
-static bool same_json(struct cs_json a, struct cs_json b)
-{
-    return cs_str_eq(cs_json_raw(a), cs_json_raw(b)) || cs_json_equal(a, b);
-}
-
 static bool being_deleted(struct cs_json obj)
 {
     return !cs_json_is_null(cs_json_at(obj, "metadata", "deletionTimestamp", NULL));
@@ -81,14 +76,15 @@ static bool being_deleted(struct cs_json obj)
 
 static bool same_annotations(struct cs_json a, struct cs_json b)
 {
-    return same_json(cs_json_at(a, "metadata", "annotations", NULL), cs_json_at(b, "metadata", "annotations", NULL));
+    return cs_json_equal(
+        cs_json_at(a, "metadata", "annotations", NULL), cs_json_at(b, "metadata", "annotations", NULL));
 }
 
 /* Nothing that warnings speak of has changed. */
 static bool is_silent(const struct cs_edit *e)
 {
     return being_deleted(e->is.obj) ||
-           (!e->create && same_json(e->was.spec, e->is.spec) && same_annotations(e->was.obj, e->is.obj));
+           (!e->create && cs_json_equal(e->was.spec, e->is.spec) && same_annotations(e->was.obj, e->is.obj));
 }
 
 /* ---- all of them ---- */
@@ -123,7 +119,7 @@ void cs_admission_warnings_in(struct cs_json old_obj, struct cs_json new_obj, co
     e.at = e.is.shape.strategy_path;
     e.pods = e.create ? 0 : e.was.replicas;
     (void)cs_json_i32(cs_json_at(old_obj, "status", "replicas", NULL), &e.pods);
-    e.template_changed = !e.create && !same_json(e.was.tmpl, e.is.tmpl);
+    e.template_changed = !e.create && !cs_json_equal(e.was.tmpl, e.is.tmpl);
     if (!is_silent(&e)) {
         cs_warn_rollout(&e); /* may find that the template has not changed in meaning */
         cs_warn_claims(&e);

@@ -5,7 +5,7 @@
  */
 #include "common/api/gvr.h"
 #include "common/cloneset/convert_private.h"
-#include "common/cloneset/validate.h"
+#include "common/cloneset/validate_report.h"
 
 #define NOTE_PATH "metadata.annotations[" CS_ANNO_CONVERSION "]"
 
@@ -26,15 +26,6 @@ static void find_hidden(struct cs_json obj, struct cs_texts *ret)
         cs_validate_cloneset(cs_jdoc_root(&doc), ret);
 }
 
-static bool is_among(const struct cs_texts *texts, const char *text)
-{
-    for (size_t i = 0; i < texts->n; i++) {
-        if (cs_streq(texts->items[i], text))
-            return true;
-    }
-    return false;
-}
-
 static void refuse_hidden(struct cs_json old_obj, struct cs_json new_obj, struct cs_texts *ret_errors)
 {
     struct cs_texts found = {0}, old = {0};
@@ -43,7 +34,7 @@ static void refuse_hidden(struct cs_json old_obj, struct cs_json new_obj, struct
     if (found.n)
         find_hidden(old_obj, &old);
     for (size_t i = 0; i < found.n; i++) {
-        if (!is_among(&old, found.items[i]))
+        if (!cs_texts_has(&old, found.items[i]))
             cs_texts_add(ret_errors,
                 NOTE_PATH
                 ": Forbidden: read in the other version, the CloneSet would break a rule there: %s; remove the "

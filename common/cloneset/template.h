@@ -98,6 +98,7 @@ void cs_vct_hash(struct cs_json vcts, char out[CS_VCT_HASH_SIZE]);
 char *cs_quantity_canonical(struct cs_str s);
 /* Sign of a − b; false when one does not parse. */
 bool cs_quantity_cmp(struct cs_str a, struct cs_str b, int *ret);
+/* The same of s itself. */
 bool cs_quantity_sign(struct cs_str s, int *ret);
 
 #endif

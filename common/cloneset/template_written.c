@@ -36,11 +36,6 @@ static bool is_looked_at_in_container(const struct edit *e, struct cs_str key)
     return cs_str_eqz(key, "name") || (e->ports && cs_str_eqz(key, "ports")) || (e->resizes && is_among(key, resizing));
 }
 
-static bool same_bytes(struct cs_json a, struct cs_json b)
-{
-    return cs_json_exists(a) && cs_json_exists(b) && cs_str_eq(cs_json_raw(a), cs_json_raw(b));
-}
-
 /* Turns what is left of a member into a tree; NULL: nothing is. */
 typedef struct cs_jtree *(*copier)(const struct edit *e, struct cs_json v, struct cs_json twin, struct cs_str key);
 
@@ -64,7 +59,7 @@ static struct cs_jtree *copy_members(const struct edit *e, struct cs_json v, str
 static struct cs_jtree *copy_container_member(
     const struct edit *e, struct cs_json v, struct cs_json twin, struct cs_str key)
 {
-    return same_bytes(v, twin) && !is_looked_at_in_container(e, key) ? NULL : cs_jtree_from(v);
+    return cs_json_same_bytes(v, twin) && !is_looked_at_in_container(e, key) ? NULL : cs_jtree_from(v);
 }
 
 /* The comparison may match elements by name: it finds the same pairs as here when each name stands at the same place on both sides. */
@@ -103,7 +98,7 @@ static struct cs_jtree *copy_spec_member(const struct edit *e, struct cs_json v,
 {
     if (cs_str_eqz(key, "containers") || cs_str_eqz(key, "initContainers"))
         return copy_containers(e, v, twin);
-    return same_bytes(v, twin) && !is_looked_at_in_spec(key) ? NULL : cs_jtree_from(v);
+    return cs_json_same_bytes(v, twin) && !is_looked_at_in_spec(key) ? NULL : cs_jtree_from(v);
 }
 
 static struct cs_jtree *copy_template_member(
@@ -111,7 +106,7 @@ static struct cs_jtree *copy_template_member(
 {
     if (cs_str_eqz(key, "spec") && cs_json_is(v, CS_J_OBJECT) && cs_json_is(twin, CS_J_OBJECT))
         return copy_members(e, v, twin, &copy_spec_member);
-    return same_bytes(v, twin) ? NULL : cs_jtree_from(v);
+    return cs_json_same_bytes(v, twin) ? NULL : cs_jtree_from(v);
 }
 
 void cs_template_diff_written(

@@ -135,7 +135,7 @@ static void check_in_place_only(struct cs_texts *out, struct cs_json old_obj, st
     struct cs_template_diff diff = {0};
     size_t n = 0;
 
-    if (shape.type != CS_UPDATE_INPLACE_ONLY || cs_str_eq(cs_json_raw(was), cs_json_raw(is)))
+    if (shape.type != CS_UPDATE_INPLACE_ONLY || cs_json_same_bytes(was, is))
         return;
     cs_template_diff_written(was, is, false, &diff); /* the rule sees no gates (spec §3.4) */
     for (size_t i = 0; i < diff.n; i++)

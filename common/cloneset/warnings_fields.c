@@ -152,18 +152,13 @@ static void warn_priorities(struct cs_edit *e)
     }
 }
 
-static bool same_bytes(struct cs_json a, struct cs_json b)
-{
-    return cs_str_eq(cs_json_raw(a), cs_json_raw(b));
-}
-
 void cs_warn_fields(struct cs_edit *e)
 {
     struct unknown unknown = {0};
     bool judged = e->create || e->template_changed;
 
     warn_predownload(e);
-    if (!e->create && same_bytes(e->was.tmpl, e->is.tmpl) && same_bytes(e->was.vcts, e->is.vcts))
+    if (!e->create && cs_json_same_bytes(e->was.tmpl, e->is.tmpl) && cs_json_same_bytes(e->was.vcts, e->is.vcts))
         return;
     find_unknown(&e->is, cs_template_is_exact(e->facts, e->is.tmpl), &unknown);
     warn_unknown(e, &unknown);

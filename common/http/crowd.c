@@ -72,18 +72,16 @@ void cs_http_crowd_release(struct cs_http_crowd *c, struct cs_http_guest *g)
     g->held = 0;
 }
 
-/* Who has held most for longest; of the unproven ones if there are any. */
+/* Who has held most for longest; a proven one may hold more, but not so much that a small newcomer goes in its place. */
 static struct cs_http_guest *costliest(const struct cs_http_crowd *c, int64_t now_ms)
 {
     struct cs_http_guest *g, *found = NULL;
     double most = 0;
 
     DL_FOREACH (c->guests, g) {
-        double cost = (double)g->held * (double)(now_ms - g->started_ms + 1);
+        double cost = (double)g->held * (double)(now_ms - g->started_ms + 1) / (g->proven ? CS_HTTP_PROVEN_SHARE : 1);
 
-        if (g->held == 0)
-            continue;
-        if (!found || found->proven > g->proven || (found->proven == g->proven && cost > most)) {
+        if (g->held > 0 && cost > most) {
             found = g;
             most = cost;
         }

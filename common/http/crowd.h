@@ -8,7 +8,9 @@
  * groups in some milliseconds; idle ones are those that the API server keeps, some tens, and of them the longest idle goes first.
  * Addresses say nothing here, as all honest calls come from a few API servers.
  *
- * The same for the memory of all bodies and answers under way: when it is used up, the one goes that has held most for longest.
+ * The same for the memory of all bodies and answers under way: when it is used up, the one goes that has held most for longest. Who has
+ * proven itself may hold CS_HTTP_PROVEN_SHARE times as much: a first large request then goes before one of the API server's, but a
+ * small one never goes for those who do not take their large answers.
  *
  * A connection is ended by shutting its socket down: libmicrohttpd then closes it in its next turn. Its own timeouts are not used. They
  * begin anew with each byte, so that a peer which sends one now and then would stay for ever.
@@ -48,6 +50,7 @@ struct cs_http_crowd {
 #define CS_HTTP_BODY_MS 30000 /* for a body to arrive: 408 after that */
 #define CS_HTTP_REQUEST_MS 35000 /* … and for the answer to be taken, or when the peer says no more */
 #define CS_HTTP_SWEEP_MS 250
+#define CS_HTTP_PROVEN_SHARE 8
 
 /* g->fd is set. May cut another one. */
 void cs_http_crowd_add(struct cs_http_crowd *c, struct cs_http_guest *g, int64_t now_ms);

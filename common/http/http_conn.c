@@ -82,10 +82,11 @@ static void tell_of_stranger(const struct cs_http_server *s, struct MHD_Connecti
 /* The GnuTLS session is gone by now; the socket is still open. */
 static void conn_end(struct cs_http_conn *conn, struct MHD_Connection *c)
 {
-    if (conn->tls.refused && conn->worker->server->o.stranger)
-        tell_of_stranger(conn->worker->server, c, conn->tls.refused);
-    if (conn->tls.refused)
+    if (conn->tls.refused) {
         conn->linger = true; /* a reset would overtake the alert: in TLS 1.3 the request may be on its way already */
+        if (conn->worker->server->o.stranger)
+            tell_of_stranger(conn->worker->server, c, conn->tls.refused);
+    }
     cs_http_crowd_remove(&conn->worker->crowd, &conn->guest);
     if (conn->linger)
         cs_linger_add(&conn->worker->server->linger, socket_of(c), cs_http_now_ms());

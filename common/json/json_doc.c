@@ -329,7 +329,7 @@ bool cs_json_equal(struct cs_json a, struct cs_json b)
         return a.node == b.node;
     if (a.node->type != b.node->type)
         return false;
-    if (cs_str_eq(cs_json_raw(a), cs_json_raw(b)))
+    if (cs_json_same_bytes(a, b))
         return true;
     switch (a.node->type) {
     case CS_J_NUMBER:

@@ -122,6 +122,12 @@ char *cs_json_key_dup(struct cs_json member); /* decoded, owned */
 /* The decoded key, borrowed, or if it holds a backslash a copy, which *ret_owned then is (else NULL). */
 struct cs_str cs_json_key(struct cs_json member, char **ret_owned);
 
+/* Written alike, byte for byte; two that are not there are alike. Cheaper than cs_json_equal where a difference is no answer yet. */
+static inline bool cs_json_same_bytes(struct cs_json a, struct cs_json b)
+{
+    return cs_str_eq(cs_json_raw(a), cs_json_raw(b));
+}
+
 /* Unescaped strings without a copy: true and a borrowed range only when the string holds no backslash. */
 bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret);
 /* Decoded copy, owned, NUL-terminated; NULL when v is no string. */

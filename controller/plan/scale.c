@@ -209,6 +209,8 @@ static void scale_in(struct cs_planner *pl, struct cs_view_pod **list, int32_t *
     int32_t from_old = pl->numbers.scale_down_old < a ? pl->numbers.scale_down_old : a;
     uint32_t n;
 
+    if (a <= 0)
+        return;
     n = pick_group(pl, list, false);
     if ((uint32_t)from_old > n)
         from_old = (int32_t)n;
@@ -314,7 +316,7 @@ void cs_plan_scale(struct cs_planner *pl)
             pl->scaled = true;
             return;
         }
-        if (d->scale_down > coming(pl))
+        if (d->scale_down > 0)
             scale_in(pl, list, &limit);
     }
     hand_back(pl);

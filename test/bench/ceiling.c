@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
-#include "common/base/file.h"
 #include "common/http/http_server.h"
 #include "common/http/tls_pair.h"
+#include "test/bench/tool.h"
 
 #define MAX_FILE ((size_t)1 << 20)
 #define CONNECTIONS 500 /* --max-connections as it is by default */
@@ -37,17 +37,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     return MHD_queue_response(c, MHD_HTTP_OK, answer);
 }
 
-static char *read_file(const char *path, size_t *ret_len)
-{
-    struct cs_error err = CS_ERROR_INIT;
-    char *text = NULL;
-
-    if (cs_file_read(path, MAX_FILE, &text, ret_len, &err))
-        return text;
-    (void)fprintf(stderr, "ceiling: %s\n", err.message);
-    exit(1);
-}
-
 int main(int argc, char **argv)
 {
     cs_autofree char *cert = NULL, *key = NULL, *text = NULL;
@@ -58,9 +47,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: ceiling PORT CERTIFICATE KEY ANSWER THREADS\n");
         return 2;
     }
-    cert = read_file(argv[2], &len);
-    key = read_file(argv[3], &len);
-    text = read_file(argv[4], &len);
+    cert = read_file(argv[2], MAX_FILE, &len);
+    key = read_file(argv[3], MAX_FILE, &len);
+    text = read_file(argv[4], MAX_FILE, &len);
     answer = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_PERSISTENT);
     if (!answer || MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json") != MHD_YES)
         return 1;

@@ -24,11 +24,11 @@
 
 #include "common/api/gvr.h"
 #include "common/base/clock.h"
-#include "common/base/file.h"
 #include "common/base/flags.h"
 #include "common/kube/config.h"
 #include "common/kube/curl_client.h"
 #include "test/bench/seen.h"
+#include "test/bench/tool.h"
 
 #define INFLIGHT 16
 #define PATIENCE_MS 600000
@@ -111,16 +111,7 @@ struct bench {
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void fail(const char *what, const char *why)
-{
-    (void)fprintf(stderr, "limit: %s: %s\n", what, why);
-    exit(1);
+    return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /* ---- bodies */
@@ -474,12 +465,7 @@ static void look(struct bench *b)
 
 static char *read_template(const char *path)
 {
-    struct cs_error err = CS_ERROR_INIT;
-    char *text = NULL;
-
-    if (*path != '\0' && !cs_file_read(path, 1 << 20, &text, NULL, &err))
-        fail(path, err.message);
-    return text;
+    return *path != '\0' ? read_file(path, 1 << 20, NULL) : NULL;
 }
 
 static void set_up(struct bench *b)

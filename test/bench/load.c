@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
-#include "common/base/file.h"
 #include "common/base/strbuf.h"
+#include "test/bench/tool.h"
 
 #define THREADS 2
 #define WARM_NS 300000000 /* not measured: buffers grow, pages are touched */
@@ -58,20 +58,6 @@ struct lane { /* one thread */
     size_t n, cap;
     int64_t first_ns, last_ns;
 };
-
-static void __attribute__((noreturn, cold)) fail(const char *what, const char *detail)
-{
-    (void)fprintf(stderr, "load: %s: %s\n", what, detail);
-    exit(1);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- one connection ---- */
 
@@ -146,7 +132,7 @@ static void ask(struct conn *c, const struct target *t)
 {
     c->sent = 0;
     c->got = 0;
-    c->begin_ns = now_ns();
+    c->begin_ns = clock_ns(CLOCK_MONOTONIC);
     send_more(c, t);
 }
 
@@ -201,7 +187,7 @@ static void note(struct lane *l, const struct conn *c, int64_t end_ns)
 /* Asks on all connections until it is over; the first answers are for warming up. */
 static void ask_all(struct lane *l, int epoll)
 {
-    int64_t begin_ns = now_ns() + WARM_NS, end_ns = begin_ns + l->seconds * 1000000000;
+    int64_t begin_ns = clock_ns(CLOCK_MONOTONIC) + WARM_NS, end_ns = begin_ns + l->seconds * 1000000000;
     struct epoll_event ready[64];
 
     l->first_ns = begin_ns;
@@ -209,7 +195,7 @@ static void ask_all(struct lane *l, int epoll)
         ask(&l->conns[i], l->t);
     for (;;) {
         int n = epoll_wait(epoll, ready, (int)CS_ARRAY_LEN(ready), 1000);
-        int64_t at_ns = now_ns();
+        int64_t at_ns = clock_ns(CLOCK_MONOTONIC);
 
         if (at_ns >= end_ns)
             return;
@@ -220,7 +206,7 @@ static void ask_all(struct lane *l, int epoll)
                 send_more(c, l->t);
             if (!receive(c))
                 continue;
-            at_ns = now_ns();
+            at_ns = clock_ns(CLOCK_MONOTONIC);
             if (at_ns >= begin_ns)
                 note(l, c, at_ns);
             ask(c, l->t);
@@ -259,12 +245,10 @@ static void *lane_main(void *arg)
 static double cpu_s(const char *pid)
 {
     cs_autofree char *path = cs_xasprintf("/proc/%s/stat", pid);
-    cs_autofree char *text = NULL;
+    cs_autofree char *text = read_file(path, 4096, NULL);
     unsigned long user;
     char *at;
 
-    if (!cs_file_read(path, 4096, &text, NULL, NULL))
-        fail(path, "cannot be read");
     at = strrchr(text, ')'); /* the name may hold anything */
     for (int i = 0; at && i < 12; i++)
         at = strchr(at + 1, ' ');
@@ -277,11 +261,9 @@ static double cpu_s(const char *pid)
 static unsigned long memory_kb(const char *pid, const char *key)
 {
     cs_autofree char *path = cs_xasprintf("/proc/%s/status", pid);
-    cs_autofree char *text = NULL;
+    cs_autofree char *text = read_file(path, 16384, NULL);
     const char *at;
 
-    if (!cs_file_read(path, 16384, &text, NULL, NULL))
-        fail(path, "cannot be read");
     at = strstr(text, key);
     return at ? strtoul(at + strlen(key), NULL, 10) : 0;
 }
@@ -302,10 +284,7 @@ struct used {
 
 static struct used used_now(const char *pid)
 {
-    struct timespec own;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
-    return (struct used){.server_s = cpu_s(pid), .own_s = (double)own.tv_sec + (double)own.tv_nsec / 1e9};
+    return (struct used){.server_s = cpu_s(pid), .own_s = (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9};
 }
 
 static void report(struct lane lanes[THREADS], struct used cpu, const char *pid)
@@ -366,7 +345,7 @@ static void run_load(const struct target *t, unsigned connections, int64_t secon
 static void run_first(const struct target *t, char **command)
 {
     struct conn *c = cs_new(struct conn);
-    int64_t begin_ns = now_ns();
+    int64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
     pid_t child = fork();
     unsigned tries = 0;
 
@@ -386,7 +365,7 @@ static void run_first(const struct target *t, char **command)
     ask(c, t);
     while (!receive(c))
         continue;
-    (void)printf("{\"first_ms\": %.1f}\n", (double)(now_ns() - begin_ns) / 1e6);
+    (void)printf("{\"first_ms\": %.1f}\n", (double)(clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
     conn_close(c);
     free(c);
     (void)kill(child, SIGKILL);
@@ -395,13 +374,10 @@ static void run_first(const struct target *t, char **command)
 
 static void target_init(struct target *t, char **argv)
 {
-    cs_autofree char *body = NULL;
-    struct cs_error err = CS_ERROR_INIT;
     size_t len = 0;
+    cs_autofree char *body = read_file(argv[3], MAX_BODY, &len);
 
     t->port = (uint16_t)strtoul(argv[1], NULL, 10);
-    if (!cs_file_read(argv[3], MAX_BODY, &body, &len, &err))
-        fail("body", err.message);
     cs_strbuf_init(&t->request, 2 * MAX_BODY);
     cs_strbuf_addf(&t->request,
         "POST %s HTTP/1.1\r\nHost: cloneset-webhook.cloneset-system.svc:443\r\nUser-Agent: kube-apiserver-admission\r\n"

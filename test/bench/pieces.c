@@ -17,12 +17,12 @@
 #include <time.h>
 
 #include "common/base/alloc.h"
-#include "common/base/file.h"
 #include "common/cloneset/defaults.h"
 #include "common/json/json_frame.h"
 #include "common/kube/watch_event.h"
 #include "controller/cloneset/bodies.h"
 #include "controller/cloneset/store.h"
+#include "test/bench/tool.h"
 #include "webhook/router.h"
 
 #define MAX_FILE ((size_t)8 << 20)
@@ -33,29 +33,10 @@
 #define SET_UID "6f1c1c6e-6a55-4a3d-9a50-0f0f6f4a1f00"
 #define BATCH_NS 5000000 /* a batch is timed as one, and takes some milliseconds */
 
-static void __attribute__((noreturn, cold)) fail(const char *what, const char *detail)
-{
-    (void)fprintf(stderr, "pieces: %s: %s\n", what, detail);
-    exit(1);
-}
-
 /* Of CPU time: others on the machine take nothing from it. */
 static int64_t now_ns(void)
 {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static char *read_file(const char *path)
-{
-    struct cs_error err = CS_ERROR_INIT;
-    char *text = NULL;
-
-    if (!cs_file_read(path, MAX_FILE, &text, NULL, &err))
-        fail(path, err.message);
-    return text;
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* ---- the fleet ---- */
@@ -69,7 +50,7 @@ static void fleet_read(struct fleet *f, const char *path)
 {
     char *line;
 
-    f->text = read_file(path);
+    f->text = read_file(path, MAX_FILE, NULL);
     line = f->text;
     for (unsigned i = 0; i < 4; i++) {
         const char **at[] = {&f->set, &f->old, &f->new, &f->pod};
@@ -348,7 +329,7 @@ static void ask(void *ctx)
 
 static void run_admit(const char *path, const char *review, unsigned times)
 {
-    cs_autofree char *body = read_file(review);
+    cs_autofree char *body = read_file(review, MAX_FILE, NULL);
     struct question q = {.router = cs_router_new(1, NULL, NULL)};
     double us = 0;
 
@@ -392,7 +373,7 @@ static void patch_in_place(void *ctx)
 
 static void run_patch(const struct fleet *f, const char *review, unsigned times)
 {
-    cs_autofree char *text = read_file(review);
+    cs_autofree char *text = read_file(review, MAX_FILE, NULL);
     struct cs_error err = CS_ERROR_INIT;
     cs_autojdoc doc = {0};
     struct patching p = {.out = CS_STRBUF_INIT};

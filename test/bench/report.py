@@ -26,13 +26,11 @@ class Report:
         progress(text)
 
     def add(self, what, goal="", measured="", *, limit="", peer="", ratio=None, met=None, command=None, table="cluster"):
-        self.take({"what": what, "goal": goal, "measured": measured, "limit": limit, "peer": peer, "ratio": ratio, "met": met,
-                   "command": command or self.command, "table": table})
-
-    def take(self, row):
+        row = {"what": what, "goal": goal, "measured": measured, "limit": limit, "peer": peer, "ratio": ratio, "met": met,
+               "command": command or self.command, "table": table}
         self.rows.append(row)
-        goal = f" (goal {row['goal']}: {yes_no(row)})" if row.get("goal") else ""
-        print(f"   {row['what']}: {row['measured']}{goal}", flush=True)
+        goal = f" (goal {goal}: {yes_no(row)})" if goal else ""
+        print(f"   {what}: {measured}{goal}", flush=True)
 
     # ---- what becomes of them
 

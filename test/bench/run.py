@@ -5,7 +5,7 @@ docs/performance.md. Not a part of `make test`: what it measures depends on what
 
 usage: run.py [--only REGEX] [--size small|default|large] [--peer DIR] [--minutes N] [--no-docs]
 
-Each subject is a module of this folder with a function rows(report, options), which adds rows to the report or returns them.
+Each subject is a module of this folder with a function rows(report, options), which adds rows to the report.
 --only: of the subjects (pieces, webhook, cluster), or of the parts of the cluster's: cluster/500 …
 """
 
@@ -63,12 +63,11 @@ def main():
     os.environ.pop("MAKEFLAGS", None)
     found, failed = reports.Report(command(options)), []
     for name in SUBJECTS:
-        if not options.wants(name) or not os.path.exists(os.path.join(HERE, name + ".py")):
+        if not options.wants(name):
             continue
         progress(f"{name}, after {time.monotonic() - options.begin:.0f} s")
         try:
-            for row in importlib.import_module(name).rows(found, options) or []:
-                found.take({"table": name, "command": found.command, **row})
+            importlib.import_module(name).rows(found, options)
         except (Failure, OSError, ValueError) as error:
             traceback.print_exc()
             failed.append(f"{name}: {error}")

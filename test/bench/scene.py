@@ -5,7 +5,6 @@ processes have used so far."""
 import collections
 import json
 import os
-import subprocess
 import threading
 import time
 
@@ -157,6 +156,5 @@ def build():
 def make(folder, name):
     """Path of a program of the benchmark."""
     path = os.path.join(folder, "bench", name)
-    subprocess.run(["make", "-s", "-C", kube.ROOT, os.path.relpath(path, kube.ROOT)], check=True,
-                   env={key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")})
+    product.make(os.path.relpath(path, kube.ROOT))
     return path

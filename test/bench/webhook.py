@@ -1,29 +1,21 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The webhook side by side with its limit: a server on the same library, with the same certificate, suites and threads, that reads
-the same requests and answers the same bytes without a thought (ceiling.c). In turns, so that both meet the same machine.
+the same requests and answers the same bytes without a thought (ceiling.c). In turns, so that both meet the same machine."""
 
-usage: webhook.py [--rounds N] [--seconds N] [--json FILE]
-"""
-
+import functools
 import json
 import os
 import shutil
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
-# pylint: disable=wrong-import-position
-import product  # noqa: E402
-import reviews  # noqa: E402
-import table  # noqa: E402
-from procs import free_port  # noqa: E402
+import product
+import reviews
+from procs import free_port
 
 COMMAND = "make bench-webhook"
 PATHS = {"validate": "/validate-apps-kruise-io-cloneset", "mutate": "/mutate-apps-kruise-io-cloneset"}
@@ -53,8 +45,8 @@ class Server:
 class Stage:
     """A folder with certificate and reviews, and what is measured with them."""
 
-    def __init__(self, folder, programs, seconds):
-        self.folder, self.programs, self.seconds = folder, programs, seconds
+    def __init__(self, folder, programs):
+        self.folder, self.programs = folder, programs
         self.load = os.path.join(programs, "bench", "load")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-keyout", self.path("tls.key"), "-out", self.path("tls.crt"), "-days", "2", "-subj", "/CN=localhost",
@@ -75,8 +67,8 @@ class Stage:
         return Server([os.path.join(self.programs, "bench", "ceiling"), str(port), self.path("tls.crt"), self.path("tls.key"),
                        answer, str(THREADS)], port)
 
-    def run(self, server, path, body, connections, seconds=None):
-        command = [self.load, str(server.port), path, body, str(connections), str(seconds or self.seconds),
+    def run(self, server, path, body, connections, seconds=SECONDS):
+        command = [self.load, str(server.port), path, body, str(connections), str(seconds),
                    str(server.process.pid)]
         return self.result(command)
 
@@ -108,14 +100,14 @@ class Stage:
         return self.path("answer.json")
 
 
-def compare(stage, kind, body, rounds):
+def compare(stage, kind, body):
     """[(ours, limit), …], one pair for each round."""
     with stage.webhook() as ours:
         answer = stage.answer_of(ours, PATHS[kind], body)
         with stage.ceiling(answer) as limit:
             time.sleep(0.2)
             pairs = []
-            for _ in range(rounds):
+            for _ in range(ROUNDS):
                 top = stage.run(limit, PATHS[kind], body, CONNECTIONS)
                 pairs.append((stage.run(ours, PATHS[kind], body, CONNECTIONS), top))
             return pairs
@@ -127,24 +119,21 @@ def middle(pairs, key):
             statistics.median(ours[key] / top[key] for ours, top in pairs))
 
 
-def rows_of(kind, operation, size, pairs):
+def compared(add, kind, operation, size, pairs):
     what = f"webhook: {kind} {operation} {size}"
     ours, top, share = middle(pairs, "per_second")
     late, late_top, times = middle(pairs, "p99_us")
     cpu, cpu_top, cpu_times = middle(pairs, "cpu_ms_per_1000")
-    return [
-        table.row(f"{what}, requests/s", f"≥ {GOALS['share']:.0%} of the limit", f"{ours:,.0f}", f"{top:,.0f}", share,
-                  share >= GOALS["share"], COMMAND),
-        table.row(f"{what}, p99", f"≤ {GOALS['p99']:.0f} × the limit's", f"{late / 1000:.1f} ms", f"{late_top / 1000:.1f} ms",
-                  times, times <= GOALS["p99"], COMMAND),
-        table.row(f"{what}, CPU for 1,000", "", f"{cpu:.0f} ms", f"{cpu_top:.0f} ms", cpu_times, None, COMMAND),
-    ]
+    add(f"{what}, requests/s", f"≥ {GOALS['share']:.0%} of the limit", f"{ours:,.0f}", limit=f"{top:,.0f}", ratio=share,
+        met=share >= GOALS["share"])
+    add(f"{what}, p99", f"≤ {GOALS['p99']:.0f} × the limit's", f"{late / 1000:.1f} ms", limit=f"{late_top / 1000:.1f} ms",
+        ratio=times, met=times <= GOALS["p99"])
+    add(f"{what}, CPU for 1,000", "", f"{cpu:.0f} ms", limit=f"{cpu_top:.0f} ms", ratio=cpu_times)
 
 
-def memory_rows(stage):
+def memory(add, stage):
     """Many connections on a webhook that has done nothing else. With a request under way on all of them at any time, which no API
     server does for long, there are that many bodies: of 4 KB they hardly count, of 50 KB they are 5 MB, so these have no goal."""
-    found = []
     for size, goal in (("4 KB", GOALS["rss_mb"]), ("50 KB", None)):
         with stage.webhook() as ours:
             body = stage.bodies["UPDATE", size]
@@ -152,41 +141,36 @@ def memory_rows(stage):
             seen = [stage.run(ours, path, body, MANY, 2) for path in PATHS.values()]
         peak = max(each["peak_kb"] for each in seen) / 1024
         anon = max(each["anon_kb"] for each in seen) / 1024
-        found.append(table.row(f"webhook: peak RSS, {MANY} connections, all with {size} under way ({anon:.1f} MB anonymous)",
-                               f"≤ {goal:.0f} MB" if goal else "", f"{peak:.1f} MB", "", peak / goal if goal else None,
-                               peak <= goal if goal else None, COMMAND))
-    return found
+        add(f"webhook: peak RSS, {MANY} connections, all with {size} under way ({anon:.1f} MB anonymous)",
+            f"≤ {goal:.0f} MB" if goal else "", f"{peak:.1f} MB", ratio=peak / goal if goal else None,
+            met=peak <= goal if goal else None)
 
 
-def first_row(stage):
+def first_answer(add, stage):
     """From exec to the first answer, TLS handshake included; certificates from files."""
     server = stage.webhook()
     body = stage.bodies["CREATE", "4 KB"]
     taken = [Stage.result([stage.load, str(server.port), PATHS["validate"], body, "first", *server.command])["first_ms"]
              for _ in range(5)]
     first = statistics.median(taken)
-    return table.row("webhook: start to first admission answer", f"≤ {GOALS['first_ms']:.0f} ms", f"{first:.0f} ms", "",
-                     first / GOALS["first_ms"], first <= GOALS["first_ms"], COMMAND)
+    add("webhook: start to first admission answer", f"≤ {GOALS['first_ms']:.0f} ms", f"{first:.0f} ms",
+        ratio=first / GOALS["first_ms"], met=first <= GOALS["first_ms"])
 
 
 def rows(report, options):
-    """report: takes lines of progress. options: may have rounds and seconds."""
-    rounds, seconds = getattr(options, "rounds", None) or ROUNDS, getattr(options, "seconds", None) or SECONDS
+    """Adds to the report. options: not asked."""
+    del options
+    add = functools.partial(report.add, command=COMMAND, table="webhook")
     programs = product.build()
-    table.build("bench/load", "bench/ceiling")
+    product.make("build/release/bench/load", "build/release/bench/ceiling")
     folder = tempfile.mkdtemp(prefix="cloneset-bench-")
-    found = []
     try:
-        stage = Stage(folder, programs, seconds)
+        stage = Stage(folder, programs)
         for (operation, size), body in stage.bodies.items():
             for kind in PATHS:
                 report(f"webhook: {kind} {operation} {size}")
-                found += rows_of(kind, operation, size, compare(stage, kind, body, rounds))
-        found += memory_rows(stage) + [first_row(stage)]
+                compared(add, kind, operation, size, compare(stage, kind, body))
+        memory(add, stage)
+        first_answer(add, stage)
     finally:
         shutil.rmtree(folder)
-    return found
-
-
-if __name__ == "__main__":
-    sys.exit(table.main(__doc__, rows, ("rounds", "seconds")))

@@ -15,15 +15,19 @@ NAMESPACE = "cloneset-system"
 PROGRAMS = ("cloneset-controller", "cloneset-webhook")
 
 
+def make(*targets):
+    # Not a part of the caller's make: its job server and variables are not meant for this one.
+    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SANITIZE")}
+    done = subprocess.run(["make", "-C", ROOT, "-j", str(os.cpu_count() or 1), *targets], env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{done.stdout[-4000:]}\nmake {' '.join(targets)} fails")
+
+
 def build(variant=""):
     """Builds both programs; the folder that they are in. variant: what SANITIZE= takes."""
     progress("building the programs" + (f" with SANITIZE={variant}" if variant else ""))
-    # Not a part of the caller's make: its job server and variables are not meant for this one.
-    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SANITIZE")}
-    command = ["make", "-C", ROOT, "-j", str(os.cpu_count() or 1), "all"] + ([f"SANITIZE={variant}"] if variant else [])
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{done.stdout[-4000:]}\nthe programs do not build")
+    make("all", *([f"SANITIZE={variant}"] if variant else []))
     folder = os.path.join(ROOT, "build", "release" + ("-" + variant.replace(",", "-") if variant else ""))
     for program in PROGRAMS:
         if not os.path.exists(os.path.join(folder, program)):

@@ -145,6 +145,29 @@ static void test_whose_body_goes(void **state)
     teardown_world(&w);
 }
 
+/* Some who were answered once hold all there is, and do not take their answers: a newcomer's first small request stays. */
+static void test_a_small_newcomer_does_not_go_for_large_ones_that_are_proven(void **state)
+{
+    struct world w;
+
+    (void)state;
+    setup_world(&w, N);
+    w.crowd.max_held = 3000;
+    for (int i = 0; i < 4; i++) {
+        cs_http_crowd_add(&w.crowd, &w.guests[i], 0);
+        w.guests[i].in_request = true;
+        w.guests[i].proven = i < 3;
+        w.guests[i].started_ms = 1000 + 10 * i;
+        if (i < 3)
+            assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[i], 1000, 1100));
+    }
+    assert_true(cs_http_crowd_hold(&w.crowd, &w.guests[3], 50, 1100));
+    assert_true(was_cut(&w, 0));
+    for (int i = 1; i < 4; i++)
+        assert_false(was_cut(&w, i));
+    teardown_world(&w);
+}
+
 static void test_whose_time_is_over(void **state)
 {
     static const struct {
@@ -183,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_who_goes_for_a_newcomer),
         cmocka_unit_test(test_the_longest_idle_goes_and_places_are_counted),
         cmocka_unit_test(test_whose_body_goes),
+        cmocka_unit_test(test_a_small_newcomer_does_not_go_for_large_ones_that_are_proven),
         cmocka_unit_test(test_whose_time_is_over),
     };
 
