@@ -209,9 +209,9 @@ static bool selector_is_valid(struct cs_json selector, struct cs_strbuf *why)
 {
     struct cs_texts texts = {0};
     cs_autocheck c = {.out = &texts};
-    bool ok = cs_check_selector(&c, CS_KEY(NULL, "matchSelector"), selector);
+    bool ok = cs_check_selector(&c, CS_KEY(NULL, "matchSelector"), selector) && texts.n == 0; /* types are but told */
 
-    if (!ok && texts.n)
+    if (texts.n)
         cs_strbuf_adds(why, texts.items[0]);
     cs_texts_done(&texts);
     return ok;

@@ -10,6 +10,7 @@
  * service. Smaller differences are those between the clocks of two leaders.
  */
 #define CLOCK_SKEW_MS 60000
+#define FIRST_STATUS_MS 6000 /* after its creation, of which only the second is known */
 
 /* Spec §6.7: nothing else is examined while the grace annotation exists. */
 static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
@@ -53,17 +54,34 @@ static bool is_complete(struct cs_planner *pl, const struct cs_pod *p)
     return stands_at > 0 && pl->o->now_ms >= stands_at;
 }
 
+/*
+ * A bound Pod's kubelet writes its first status in the same moment in which we would write the gate, and one of the two would be
+ * refused for it (D14 says what each request costs). Without its Ready condition the Pod serves nobody yet, so that nothing is lost by
+ * letting it go first; but it may be one that waits for us.
+ */
+static bool is_reported(struct cs_planner *pl, const struct cs_pod *p)
+{
+    int64_t until = p->meta.created_ms + FIRST_STATUS_MS;
+
+    if (p->ready.index >= 0 || pl->o->now_ms >= until || p->meta.created_ms > pl->o->now_ms + CLOCK_SKEW_MS)
+        return true;
+    cs_plan_requeue_at(pl, until);
+    return false;
+}
+
 static void refresh_pod(struct cs_planner *pl, struct cs_view_pod *v)
 {
     const struct cs_pod *p = v->pod;
     bool gate_open = p->inplace_ready.status == CS_COND_TRUE && p->inplace_ready.plain;
     bool gate_due = p->has_inplace_gate && !gate_open && p->node;
+    bool kruise_due = p->has_kruise_gate && p->kruise_ready.status == CS_COND_ABSENT && p->node;
     bool complete = !gate_due && p->state != CS_LC_UPDATING ? true : is_complete(pl, p);
     enum cs_lifecycle state = cs_lifecycle_next(pl, v, complete);
     unsigned stale = cs_ready_keys_stale(p, state != CS_LC_NONE ? state : p->state);
-    bool kruise_due = p->has_kruise_gate && p->kruise_ready.status == CS_COND_ABSENT && p->node;
     struct cs_action *a;
 
+    if ((gate_due || kruise_due) && !is_reported(pl, p))
+        return;
     gate_due = gate_due && complete;
     if (!gate_due && state == CS_LC_NONE && p->has_template_hash && stale == 0 && !kruise_due)
         return;

@@ -21,7 +21,10 @@ void fuzz_fail(const char *fmt, ...)
 
 struct cs_json fuzz_parse(struct cs_jdoc *doc, const uint8_t *data, size_t size)
 {
-    if (!cs_jdoc_parse(doc, (const char *)data, size, NULL, NULL))
+    struct cs_json_limits limits = cs_json_default_limits;
+
+    limits.max_depth += 2; /* as a ConversionReview may be nested */
+    if (!cs_jdoc_parse(doc, (const char *)data, size, &limits, NULL))
         return (struct cs_json){.doc = NULL};
     return cs_jdoc_root(doc);
 }

@@ -243,8 +243,8 @@ static char *fx_pod_json(const char *row)
     const char *why = fx_value(row, "waiting", NULL, waiting);
     cs_autofree char *container = why ? cs_xasprintf("'waiting':{'reason':'%s'}", why)
                                       : cs_xstrdup("'running':{'startedAt':'2025-01-01T00:00:00Z'}");
-    cs_autofree char *conditions = cs_xasprintf("{'type':'Ready','status':'%s','lastTransitionTime':'%s'}%s%s%s",
-        fx_says(row, "ready") && !off ? "True" : "False", rv,
+    cs_autofree char *conditions = cs_xasprintf("{'type':'%s','status':'%s','lastTransitionTime':'%s'}%s%s%s",
+        fx_says(row, "unreported") ? "Initialized" : "Ready", fx_says(row, "ready") && !off ? "True" : "False", rv,
         gateless || fx_says(row, "fresh") ? ""
         : off                             ? ",{'type':'InPlaceUpdateReady','status':'False'}"
                                           : ",{'type':'InPlaceUpdateReady','status':'True'}",

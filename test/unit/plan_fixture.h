@@ -7,6 +7,8 @@
  *
  *   "eeeee new pending waiting:ErrImagePull"   "fffff new pending nodeless unschedulable"   "ggggg old ready hold" (label hold=yes)
  *
+ *   "hhhhh new fresh unreported age:1" (no word of its kubelet, created a second ago)
+ *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
  * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys
  * preDeleteHook and preUpdateHook; x: one of somebody else). A Pod that is "kept" leaves its claims behind. A claim's row:

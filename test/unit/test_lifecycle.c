@@ -51,6 +51,37 @@ static void spec_6_8_hooked_and_all_hooked(void **state)
     }
 }
 
+/* The first status of a Pod is its kubelet's: ours in the same moment would be refused, or its. */
+static void d14_the_gate_waits_for_the_kubelets_first_word(void **state)
+{
+    static const struct {
+        const char *pod, *plan;
+        int64_t again_ms;
+    } rows[] = {
+        {"bbbbb new fresh unreported age:0 state:PreparingNormal", "", 6000},
+        {"bbbbb new fresh unreported age:5 state:PreparingNormal", "", 1000},
+        {"bbbbb new fresh unreported age:6 state:PreparingNormal", "refresh bbbbb gate Normal",
+            0}, /* it waits for us */
+        {"bbbbb new fresh age:0 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
+        {"bbbbb new fresh unreported age:-61 state:PreparingNormal", "refresh bbbbb gate Normal", 0}, /* our clock */
+        {"bbbbb new fresh unreported nodeless age:0 state:PreparingNormal", "", 0}, /* wakes us when it has one */
+        {"bbbbb new fresh unreported kruise-new age:5 state:PreparingNormal", "", 1000},
+        {"bbbbb new unreported kruise-new age:5 hashless", "", 1000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        struct fx f;
+
+        fx_init(&f, "'replicas':1");
+        fx_rows(&f, rows[i].pod, false);
+        if (strcmp(fx_plan(&f), rows[i].plan) != 0 ||
+            f.plan.requeue_at_ms != (rows[i].again_ms ? FX_NOW + rows[i].again_ms : 0))
+            fail_msg("%s: %s, again in %lld ms", rows[i].pod, f.text, (long long)(f.plan.requeue_at_ms - FX_NOW));
+        fx_done(&f);
+    }
+}
+
 #define NORMAL_SPEC "'replicas':1," FX_HOOKS(FX_PRE_NORMAL)
 
 static void spec_6_8_pre_normal(void **state)
@@ -394,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_6_8_hooked_and_all_hooked),
+        cmocka_unit_test(d14_the_gate_waits_for_the_kubelets_first_word),
         cmocka_unit_test(spec_6_8_pre_normal),
         cmocka_unit_test(spec_6_5_in_place_update_by_way_of_the_hook),
         cmocka_unit_test(spec_6_12_rolled_back_while_it_waits),

@@ -196,6 +196,11 @@ static void test_update_strategy(void **state)
                      "[{'weight':1,'matchSelector':{'matchExpressions':[{'key':'a','operator':'X'}]}}]",
             {STRATEGY "priorityStrategy: Required value: invalid selector matchSelector.matchExpressions[0].operator: "
                       "Invalid value: \"X\": not a valid selector operator"}},
+        {"rule 16: a selector of the wrong type",
+            STRATEGY "priorityStrategy.weightPriority = [{'weight':1,'matchSelector':{'matchLabels':'a',"
+                     "'matchExpressions':[{'key':'a','operator':'Exists'}]}}]",
+            {STRATEGY "priorityStrategy: Required value: invalid selector matchSelector.matchLabels: Invalid value: "
+                      "\"a\": must be an object"}},
         {"rule 16: an empty key", STRATEGY "priorityStrategy.orderPriority = [{'orderedKey':'a'},{}]",
             {STRATEGY "priorityStrategy: Required value: order key can not be empty"}},
         {"rule 17: keys and pairs",
