@@ -24,6 +24,7 @@
 #include "controller/takeover.h"
 
 #define STOP_PATIENCE_MS 8000
+#define START_PATIENCE_MS 200 /* for the first word about the lease */
 
 struct options {
     const char *kubeconfig, *metrics_address, *health_address, *lease_ns, *feature_gates, *logging_format;
@@ -78,7 +79,8 @@ struct app {
     struct cs_probes *probes;
     char *lease_ns, *host, *identity;
     int signals;
-    struct cs_timer stop_timer, heap_timer;
+    struct cs_timer start_timer, stop_timer, heap_timer;
+    bool taking; /* the lease, since the first look */
     bool stopping, stop;
 };
 
@@ -91,6 +93,15 @@ static bool may_write(void *ctx)
     return a->leader ? cs_leader_may_write(a->leader) : true;
 }
 
+/* Lists that begin when it is known that nobody else decides need not be read again to lead. A standby reads them without. */
+static void start_reading(void *ctx)
+{
+    struct app *a = ctx;
+
+    cs_timer_disarm(&a->loop, &a->start_timer);
+    cs_controller_start(a->controller);
+}
+
 static void decide_or_not(void *ctx)
 {
     struct app *a = ctx;
@@ -98,10 +109,36 @@ static void decide_or_not(void *ctx)
     bool lead =
         !a->stopping && (!a->leader || cs_leader_is(a->leader)) && cs_takeover_clear(&a->takeover, why, sizeof(why));
 
+    if (a->controller && lead)
+        start_reading(a);
     if (a->controller && lead != a->controller->deciding)
         cs_controller_lead(a->controller, lead);
     if (a->o.migrate_storage)
         cs_migrate_lead(&a->migrate, lead);
+}
+
+static void on_alone(struct app *a)
+{
+    cs_controller_alone(a->controller);
+    if (a->takeover.known && (a->taking || !a->leader))
+        start_reading(a);
+}
+
+static void on_taking(void *ctx)
+{
+    struct app *a = ctx;
+
+    a->taking = true;
+    on_alone(a);
+}
+
+static void on_takeover(void *ctx)
+{
+    struct app *a = ctx;
+
+    if (a->takeover.clear)
+        on_alone(a);
+    decide_or_not(a);
 }
 
 /* A standby is ready: warm caches are all it promises. */
@@ -189,12 +226,13 @@ static void start_controller(struct app *a)
 
     a->controller = cs_new(struct cs_controller);
     cs_controller_init(a->controller, &co);
-    cs_controller_start(a->controller);
+    a->start_timer = (struct cs_timer){.fn = start_reading, .ctx = a};
+    cs_timer_arm_in(&a->loop, &a->start_timer, START_PATIENCE_MS);
     a->takeover = (struct cs_takeover){.client = &a->client,
         .loop = &a->loop,
         .log = &a->log,
         .force = a->o.force_takeover,
-        .on_change = decide_or_not,
+        .on_change = on_takeover,
         .ctx = a};
     cs_takeover_start(&a->takeover);
     a->migrate =
@@ -209,6 +247,7 @@ static void start_controller(struct app *a)
             .ns = a->lease_ns,
             .name = "cloneset-controller",
             .identity = a->identity,
+            .on_taking = on_taking,
             .on_started = decide_or_not,
             .on_stopped = decide_or_not,
             .ctx = a};
@@ -328,6 +367,7 @@ static void run_loop(struct app *a)
 
 static void app_done(struct app *a)
 {
+    cs_timer_disarm(&a->loop, &a->start_timer);
     cs_timer_disarm(&a->loop, &a->stop_timer);
     cs_timer_disarm(&a->loop, &a->heap_timer);
     cs_probes_free(a->probes);

@@ -46,10 +46,11 @@ static void subject_init(struct subject *s, const struct cs_review *r)
     s->generate_name = cs_json_str_dup(cs_json_get(s->meta, "generateName"));
     owners = cs_json_get(s->meta, "ownerReferences");
     cs_json_foreach (owner, owners) {
-        if (s->set || !is_controlling_cloneset(owner))
+        if (!is_controlling_cloneset(owner))
             continue;
         s->set = cs_json_str_dup(cs_json_get(owner, "name"));
         s->owner_uid = cs_json_str_dup(cs_json_get(owner, "uid"));
+        break; /* a second one would be refused by the API server */
     }
 }
 

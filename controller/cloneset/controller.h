@@ -81,6 +81,8 @@ struct cs_controller {
     uint64_t fence_rv; /* claims of up to this version may have been decided about by a predecessor (D12) */
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
+    bool alone; /* see cs_controller_alone */
+    uint64_t lists_before[CS_K_COUNT]; /* begun before that */
     uint64_t term; /* counts: leadership gained and lost. What was decided in an earlier one is not sent again */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
     struct cs_metric *m_reconcile, *m_errors, *m_time, *m_conflicts;
@@ -89,7 +91,12 @@ struct cs_controller {
 void cs_controller_init(struct cs_controller *c, const struct cs_controller_options *o);
 /* Cancels what is under way (a write may still land: D12) and frees everything. */
 void cs_controller_done(struct cs_controller *c);
-void cs_controller_start(struct cs_controller *c); /* begins to list and watch; decides nothing yet */
+void cs_controller_start(struct cs_controller *c); /* begins to list and watch; decides nothing yet. Again: nothing */
+/*
+ * From this call until cs_controller_lead(c, true) nobody else decides: lists that begin in between are those that a new leader has to
+ * have read, and need not be read once more. Counts for the next cs_controller_lead only.
+ */
+void cs_controller_alone(struct cs_controller *c);
 void cs_controller_restored(struct cs_controller *c, enum cs_kind k); /* the server: all is read anew (D5c) */
 /* Leadership gained: reads consistent lists, then begins to decide (D12). Lost: stops at once. */
 void cs_controller_lead(struct cs_controller *c, bool leading);

@@ -375,13 +375,22 @@ void cs_controller_start(struct cs_controller *c)
         cs_reflector_start(c->reflectors[k]);
 }
 
+void cs_controller_alone(struct cs_controller *c)
+{
+    c->alone = true;
+    for (int k = 0; k < CS_K_COUNT; k++)
+        c->lists_before[k] = cs_reflector_lists(c->reflectors[k]);
+}
+
 void cs_controller_lead(struct cs_controller *c, bool leading)
 {
     c->term++;
     c->deciding = leading;
     c->active = false;
-    if (leading)
-        relist_all(c);
+    for (int k = 0; leading && k < CS_K_COUNT; k++)
+        if (!c->alone || cs_reflector_lists(c->reflectors[k]) == c->lists_before[k])
+            cs_reflector_relist(c->reflectors[k]);
+    c->alone = false;
 }
 
 void cs_controller_step(struct cs_controller *c)

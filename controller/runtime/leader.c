@@ -110,6 +110,8 @@ static void send_request(struct cs_leader *l, enum action action, const struct c
         call.body = (struct cs_str){.p = cs_strbuf_str(&text), .len = text.len};
     }
     cs_timer_disarm(l->o.loop, &l->tick);
+    if (!l->leading && action != ACTION_READ && action != ACTION_RELEASE && l->o.on_taking)
+        l->o.on_taking(l->o.ctx);
     l->action = action;
     l->sent_ms = mono(l);
     l->call = cs_client_call(l->o.client, &call, on_reply, l);

@@ -27,6 +27,12 @@ struct cs_leader_options {
     const char *ns, *name; /* of the Lease */
     const char *identity; /* "<host>_<random>" */
     int64_t lease_ms, fence_ms, retry_ms; /* 0: 15000, 10000, 2000 */
+    /*
+     * A request is about to be sent that makes us the leader, unless somebody else has written the Lease since it was seen to be free:
+     * no other leader writes between this call and on_started. What is listed from now on is what a new leader has to have
+     * read (D12). May be NULL.
+     */
+    void (*on_taking)(void *ctx);
     void (*on_started)(void *ctx); /* leadership gained; writes may begin once caches were re-read */
     void (*on_stopped)(void *ctx); /* leadership lost or fence passed: stop deciding at once */
     void *ctx;

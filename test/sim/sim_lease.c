@@ -65,12 +65,12 @@ void sim_lease_handle(struct sim *s, const struct sim_req *q, struct sim_answer 
     sim_say(s, "the Lease is held by \"%s\"", s->lease ? sim_str(s->lease, "spec/holderIdentity") : "");
 }
 
-/* A new leader has read everything since it leads, before it writes for the first time. */
+/* A new leader has read everything since it asked for the Lease, before it writes for the first time. */
 static void check_has_read(struct sim *s, struct sim_replica *r)
 {
     for (int k = 0; k < CS_K_COUNT; k++)
         if (r->listed_ms[k] < r->gained_ms)
-            sim_fail(s, "D12: replica %u writes without having read %s since it leads", r->number,
+            sim_fail(s, "D12: replica %u writes without having read %s since it asked for the Lease", r->number,
                 cs_kind_gvr((enum cs_kind)k)->resource);
 }
 

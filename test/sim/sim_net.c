@@ -340,6 +340,8 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     struct cs_error err = CS_ERROR_INIT;
 
     s->n_requests++;
+    if (is_lease(q) && q->verb != CS_VERB_GET)
+        r->asked_ms = s->now_ms;
     check_quiet(s, q, what);
     if (!cs_call_check(call, &err))
         sim_fail(s, "a call that must not be sent: %s", err.message);

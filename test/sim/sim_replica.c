@@ -36,9 +36,25 @@ static void decide_or_not(void *ctx)
 
     if (lead == r->c->deciding)
         return;
-    r->gained_ms = r->s->now_ms;
+    r->gained_ms = r->leader ? r->asked_ms : r->s->now_ms;
     sim_say(r->s, "replica %u %s", r->number, lead ? "leads" : "does not lead any more");
     cs_controller_lead(r->c, lead);
+}
+
+static void start_reading(void *ctx)
+{
+    struct sim_replica *r = ctx;
+
+    cs_timer_disarm(&r->loop, &r->start_timer);
+    cs_controller_start(r->c);
+}
+
+static void on_taking(void *ctx)
+{
+    struct sim_replica *r = ctx;
+
+    cs_controller_alone(r->c);
+    start_reading(r);
 }
 
 /* ---- begin and end ---- */
@@ -54,6 +70,7 @@ static void start_election(struct sim_replica *r)
         .ns = "cloneset-system",
         .name = "cloneset-controller",
         .identity = r->identity,
+        .on_taking = on_taking,
         .on_started = decide_or_not,
         .on_stopped = decide_or_not,
         .ctx = r};
@@ -86,7 +103,8 @@ void sim_start(struct sim *s, uint64_t number)
     r->rand.state = sim_deal(s, number == 0 ? "what replica 0 deals itself" : "what replica 1 deals itself");
     r->c = cs_new(struct cs_controller);
     cs_controller_init(r->c, &o);
-    cs_controller_start(r->c);
+    r->start_timer = (struct cs_timer){.fn = start_reading, .ctx = r};
+    cs_timer_arm_in(&r->loop, &r->start_timer, s->sc->standby ? 200 : 0); /* as main.c does */
     if (s->sc->standby)
         start_election(r);
     decide_or_not(r);
@@ -97,6 +115,7 @@ void sim_stop(struct sim_replica *r)
     if (!r->up)
         return;
     r->up = false;
+    cs_timer_disarm(&r->loop, &r->start_timer);
     cs_timer_disarm(&r->loop, &r->stop_timer);
     cs_leader_free(cs_take(r->leader));
     cs_controller_done(r->c);

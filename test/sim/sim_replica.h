@@ -23,10 +23,12 @@ struct sim_replica {
     struct cs_controller *c;
     struct cs_leader *leader; /* NULL: it is alone and always writes */
     char identity[32];
-    int64_t gained_ms, listed_ms[CS_K_COUNT]; /* when it became leader, and when it last began to read each kind */
+    int64_t asked_ms; /* when it last sent a write of the Lease */
+    /* When it asked for what made it leader: nobody else wrote since then. And when it last began to read each kind. */
+    int64_t gained_ms, listed_ms[CS_K_COUNT];
     struct cs_loop loop;
     struct cs_clock clock;
-    struct cs_timer stop_timer;
+    struct cs_timer start_timer, stop_timer;
     struct cs_metrics *metrics;
     struct cs_client client;
     struct cs_log log;
