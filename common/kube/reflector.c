@@ -71,7 +71,6 @@ struct cs_reflector {
     bool doubt; /* the watch ended early: is it still the same server? */
     unsigned page_limit;
     uint64_t request; /* under way, or 0 */
-    uint64_t lists; /* sent so far */
     uint64_t epoch; /* grows with relist(): what is being read belongs to an older one */
     uint64_t rv; /* last version seen */
     uint64_t probed_rv; /* a server that is behind this one was restored */
@@ -106,11 +105,6 @@ static void note_trouble(struct cs_reflector *r, const struct cs_error *err)
 bool cs_reflector_synced(const struct cs_reflector *r)
 {
     return r->synced;
-}
-
-uint64_t cs_reflector_lists(const struct cs_reflector *r)
-{
-    return r->lists;
 }
 
 uint64_t cs_reflector_rv(const struct cs_reflector *r)
@@ -361,15 +355,6 @@ static void add_selectors(const struct cs_reflector *r, struct cs_strbuf *query)
         cs_query_add(query, "fieldSelector", r->o.field_selector);
 }
 
-/* The request of a list goes out now. */
-static void note_list(struct cs_reflector *r, const char *way)
-{
-    r->lists++;
-    if (r->o.handler->on_list_sent)
-        r->o.handler->on_list_sent(r->o.ctx);
-    cs_metric_add(r->metrics[LISTS], 1, CS_LABELS(r->o.gvr->resource, way));
-}
-
 /* A list by stream, which goes on as a watch; or a watch from the last version. */
 static void start_stream(struct cs_reflector *r, bool list)
 {
@@ -401,8 +386,10 @@ static void start_stream(struct cs_reflector *r, bool list)
     r->begun = false;
     r->state = list ? LISTING_STREAM : WATCHING;
     r->sent_ms = now_ms(r);
+    if (list && r->o.handler->on_list_sent)
+        r->o.handler->on_list_sent(r->o.ctx);
     if (list)
-        note_list(r, "stream");
+        cs_metric_add(r->metrics[LISTS], 1, CS_LABELS(r->o.gvr->resource, "stream"));
     else
         cs_metric_add(r->metrics[WATCHES], 1, CS_LABELS(r->o.gvr->resource));
     r->request = cs_client_stream(r->o.client, &call, on_chunk, on_stream_end, r);
@@ -482,7 +469,9 @@ static void start_pages(struct cs_reflector *r)
     r->begun = false;
     r->state = LISTING_PAGES;
     r->sent_ms = now_ms(r);
-    note_list(r, "pages");
+    if (r->o.handler->on_list_sent)
+        r->o.handler->on_list_sent(r->o.ctx);
+    cs_metric_add(r->metrics[LISTS], 1, CS_LABELS(r->o.gvr->resource, "pages"));
     start_page(r);
 }
 

@@ -72,7 +72,6 @@ void cs_reflector_start(struct cs_reflector *r); /* begins the first list; callb
  */
 void cs_reflector_relist(struct cs_reflector *r);
 bool cs_reflector_synced(const struct cs_reflector *r); /* at least one list is complete and none is due */
-uint64_t cs_reflector_lists(const struct cs_reflector *r); /* lists whose request was sent, so far */
 uint64_t cs_reflector_rv(const struct cs_reflector *r); /* last version seen, 0 before the first list */
 /* NULL while all is well, else the last error ("", borrowed) and since when. For readyz and logs. */
 const char *cs_reflector_trouble(const struct cs_reflector *r, int64_t *ret_since_ms);

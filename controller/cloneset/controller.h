@@ -71,6 +71,8 @@ struct cs_controller {
     struct cs_kind_ctx {
         struct cs_controller *c;
         enum cs_kind kind;
+        uint64_t lists; /* begun so far */
+        uint64_t lists_before; /* … when cs_controller_alone was called */
     } kinds[CS_K_COUNT];
     unsigned inflight;
     /*
@@ -82,7 +84,6 @@ struct cs_controller {
     bool active; /* leading and synced since */
     bool deciding; /* leadership wanted: become active when synced */
     bool alone; /* see cs_controller_alone */
-    uint64_t lists_before[CS_K_COUNT]; /* begun before that */
     uint64_t term; /* counts: leadership gained and lost. What was decided in an earlier one is not sent again */
     struct cs_ops *ops; /* requests under way, by id: controller/cloneset/act.c */
     struct cs_metric *m_reconcile, *m_errors, *m_time, *m_conflicts;

@@ -289,6 +289,7 @@ static void on_list_sent(void *ctx)
 {
     struct cs_kind_ctx *kc = ctx;
 
+    kc->lists++;
     cs_store_list_sent(&kc->c->store, kc->kind);
 }
 
@@ -334,7 +335,7 @@ void cs_controller_init(struct cs_controller *c, const struct cs_controller_opti
     c->m_errors = cs_metric_get(o->metrics, &desc_errors);
     c->m_conflicts = cs_metric_get(o->metrics, &desc_conflicts);
     for (int k = 0; k < CS_K_COUNT; k++) {
-        c->kinds[k] = (struct cs_kind_ctx){c, (enum cs_kind)k};
+        c->kinds[k] = (struct cs_kind_ctx){.c = c, .kind = (enum cs_kind)k};
         const struct cs_reflector_options ro = {.client = o->client,
             .loop = o->loop,
             .log = o->log,
@@ -379,7 +380,7 @@ void cs_controller_alone(struct cs_controller *c)
 {
     c->alone = true;
     for (int k = 0; k < CS_K_COUNT; k++)
-        c->lists_before[k] = cs_reflector_lists(c->reflectors[k]);
+        c->kinds[k].lists_before = c->kinds[k].lists;
 }
 
 void cs_controller_lead(struct cs_controller *c, bool leading)
@@ -388,7 +389,7 @@ void cs_controller_lead(struct cs_controller *c, bool leading)
     c->deciding = leading;
     c->active = false;
     for (int k = 0; leading && k < CS_K_COUNT; k++)
-        if (!c->alone || cs_reflector_lists(c->reflectors[k]) == c->lists_before[k])
+        if (!c->alone || c->kinds[k].lists == c->kinds[k].lists_before)
             cs_reflector_relist(c->reflectors[k]);
     c->alone = false;
 }

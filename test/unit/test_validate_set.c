@@ -197,8 +197,8 @@ static void test_update_strategy(void **state)
             {STRATEGY "priorityStrategy: Required value: invalid selector matchSelector.matchExpressions[0].operator: "
                       "Invalid value: \"X\": not a valid selector operator"}},
         {"rule 16: a selector of the wrong type",
-            STRATEGY "priorityStrategy.weightPriority = [{'weight':1,'matchSelector':{'matchLabels':'a',"
-                     "'matchExpressions':[{'key':'a','operator':'Exists'}]}}]",
+            STRATEGY
+            "priorityStrategy.weightPriority = [{'matchSelector':{'matchLabels':'a','matchExpressions':[{}]}}]",
             {STRATEGY "priorityStrategy: Required value: invalid selector matchSelector.matchLabels: Invalid value: "
                       "\"a\": must be an object"}},
         {"rule 16: an empty key", STRATEGY "priorityStrategy.orderPriority = [{'orderedKey':'a'},{}]",
