@@ -10,7 +10,7 @@
  * service. Smaller differences are those between the clocks of two leaders.
  */
 #define CLOCK_SKEW_MS 60000
-#define FIRST_STATUS_MS 6000 /* after its creation, of which only the second is known */
+#define FIRST_STATUS_MS 6000 /* after it was bound; only the second is known */
 
 /* Spec §6.7: nothing else is examined while the grace annotation exists. */
 static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)
@@ -61,9 +61,11 @@ static bool is_complete(struct cs_planner *pl, const struct cs_pod *p)
  */
 static bool is_reported(struct cs_planner *pl, const struct cs_pod *p)
 {
-    int64_t until = p->meta.created_ms + FIRST_STATUS_MS;
+    int64_t bound_ms =
+        p->scheduled.transition_ms > p->meta.created_ms ? p->scheduled.transition_ms : p->meta.created_ms;
+    int64_t until = bound_ms + FIRST_STATUS_MS;
 
-    if (p->ready.index >= 0 || pl->o->now_ms >= until || p->meta.created_ms > pl->o->now_ms + CLOCK_SKEW_MS)
+    if (p->ready.index >= 0 || pl->o->now_ms >= until || bound_ms > pl->o->now_ms + CLOCK_SKEW_MS)
         return true;
     cs_plan_requeue_at(pl, until);
     return false;

@@ -207,6 +207,7 @@ static char *fx_pod_json(const char *row)
 {
     char id[6], state[64], node[64], rv[CS_RFC3339_SIZE], made[CS_RFC3339_SIZE], gone[CS_RFC3339_SIZE];
     char cost[64], count[64], sidecar[64], waiting[64];
+    char bound[CS_RFC3339_SIZE + 80] = "";
     bool gateless = fx_says(row, "gateless");
     bool off = fx_says(row, "gate-off");
 
@@ -218,6 +219,12 @@ static char *fx_pod_json(const char *row)
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "since", 3600) * 1000, rv);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "age", 7200) * 1000, made);
     (void)cs_rfc3339_format(FX_NOW - fx_number(row, "terminating", 5) * 1000, gone);
+    if (strstr(row, "bound:")) {
+        char at[CS_RFC3339_SIZE];
+
+        (void)snprintf(bound, sizeof(bound), ",{'type':'PodScheduled','status':'True','lastTransitionTime':'%s'}",
+            cs_rfc3339_format(FX_NOW - fx_number(row, "bound", 0) * 1000, at));
+    }
     cs_autofree char *labels = fx_labels(row);
     cs_autofree char *meta = cs_xasprintf(
         "'name':'web-%s','namespace':'ns','uid':'p-%s','resourceVersion':'20','creationTimestamp':'%s',"
@@ -251,7 +258,8 @@ static char *fx_pod_json(const char *row)
         fx_says(row, "unschedulable")
             ? ",{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'0/3 "
               "nodes are available: 3 Insufficient cpu.'}"
-            : "",
+        : *bound ? bound
+                 : "",
         kruise);
     const char *phase = fx_says(row, "pending")     ? "Pending"
                         : fx_says(row, "failed")    ? "Failed"

@@ -7,7 +7,7 @@
  *
  *   "eeeee new pending waiting:ErrImagePull"   "fffff new pending nodeless unschedulable"   "ggggg old ready hold" (label hold=yes)
  *
- *   "hhhhh new fresh unreported age:1" (no word of its kubelet, created a second ago)
+ *   "hhhhh new fresh unreported age:1" (no word of its kubelet, created a second ago)   "iiiii old bound:3" (three seconds ago)
  *
  * Unsaid: running on node n1, state Normal, readiness gate True, Ready since an hour. "label:a=b,c=d" and "finalizer:x,y" are
  * on the Pod besides. Gate KruisePodReady: "kruise" (True), "kruise-new" (no condition), "keys:du" (False, with the keys

@@ -63,6 +63,8 @@ static void d14_the_gate_waits_for_the_kubelets_first_word(void **state)
         {"bbbbb new fresh unreported age:6 state:PreparingNormal", "refresh bbbbb gate Normal",
             0}, /* it waits for us */
         {"bbbbb new fresh age:0 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
+        {"bbbbb new fresh unreported age:60 bound:2 state:PreparingNormal", "", 4000}, /* it had to wait for a node */
+        {"bbbbb new fresh unreported age:60 bound:6 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
         {"bbbbb new fresh unreported age:-61 state:PreparingNormal", "refresh bbbbb gate Normal", 0}, /* our clock */
         {"bbbbb new fresh unreported nodeless age:0 state:PreparingNormal", "", 0}, /* wakes us when it has one */
         {"bbbbb new fresh unreported kruise-new age:5 state:PreparingNormal", "", 1000},
