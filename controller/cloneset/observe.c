@@ -51,15 +51,15 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
 /* D4: the name must be "<template>-<set>-<id>" with the label's id. */
 static bool claim_name_fits(const struct cs_cloneset *set, const struct cs_claim *claim)
 {
-    cs_autofree char *tail = NULL;
-    size_t len = strlen(claim->meta.name);
-    size_t tail_len;
+    size_t len = strlen(claim->meta.name), set_len = strlen(set->meta.name);
+    size_t tail_len = 1 + set_len + 1 + CS_ID_LEN;
+    const char *tail;
 
-    if (!claim->id || !cs_id_valid(cs_str(claim->id)))
+    if (!claim->id || !cs_id_valid(cs_str(claim->id)) || len <= tail_len)
         return false;
-    tail = cs_xasprintf("-%s-%s", set->meta.name, claim->id);
-    tail_len = strlen(tail);
-    return len > tail_len && strcmp(claim->meta.name + len - tail_len, tail) == 0;
+    tail = claim->meta.name + (len - tail_len);
+    return tail[0] == '-' && memcmp(tail + 1, set->meta.name, set_len) == 0 && tail[1 + set_len] == '-' &&
+           strcmp(tail + 1 + set_len + 1, claim->id) == 0;
 }
 
 #define ABSENT_FOR_MS 5000 /* how long ago a read may have been sent for its 404 to justify the deletion of a claim */

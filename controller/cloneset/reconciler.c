@@ -97,12 +97,12 @@ static void tell_violations(struct cs_controller *c, struct cs_set_run *r)
 }
 
 /*
- * A set of n Pods is planned at most every n/200 ms: events come in bursts, and planning is O(n log n). Deterministic, unlike a
+ * A set of n Pods and claims is planned at most every n/200 ms: events come in bursts, and planning is O(n log n). Deterministic, unlike a
  * measured duration.
  */
 static int64_t pace_ms(const struct cs_set_run *r)
 {
-    return r->se->entries[CS_K_POD].n / 200;
+    return (r->se->entries[CS_K_POD].n + r->se->entries[CS_K_CLAIM].n) / 200;
 }
 
 void cs_run_wake(struct cs_set_run *r)
