@@ -125,7 +125,8 @@ static void start_read(struct cs_set_run *r, enum cs_kind kind, const char *name
 
 static void fail_locally(struct cs_set_run *r, const char *what, const char *name, const struct cs_error *err)
 {
-    (void)snprintf(r->scale_error, sizeof(r->scale_error), "%s %s: %.180s", what, name, err->message);
+    free(r->scale_error);
+    r->scale_error = cs_xasprintf("%s %s: %.180s", what, name, err->message);
     cs_run_eventf(r->c, r, true, "FailedCreate", "failed to create %s %s: %s", what, name, err->message);
     r->failed = true;
 }
@@ -329,7 +330,8 @@ static void patch_pod(struct cs_set_run *r, const struct cs_observation *o, cons
         break;
     }
     if (!ok) {
-        (void)snprintf(r->update_error, sizeof(r->update_error), "pod %s: %.200s", p->meta.name, err.message);
+        free(r->update_error);
+        r->update_error = cs_xasprintf("pod %s: %.200s", p->meta.name, err.message);
         r->failed = true;
         return;
     }
@@ -496,7 +498,7 @@ static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int6
 {
     const struct cs_cloneset *set = r->se->set;
 
-    if (p->status.replicas > 0 || p->status.verdict != CS_VERDICT_IN_PROGRESS || r->creates == 0 || *r->scale_error ||
+    if (p->status.replicas > 0 || p->status.verdict != CS_VERDICT_IN_PROGRESS || r->creates == 0 || r->scale_error ||
         set->status.observed_generation == set->meta.generation) {
         r->hold_status_until_ms = 0;
         return false;
@@ -517,8 +519,8 @@ void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct
         .plan = p,
         .collision_count = r->collision_count > r->se->set->status.collision_count ? r->collision_count
                                                                                    : r->se->set->status.collision_count,
-        .scale_error = r->scale_error,
-        .update_error = r->update_error,
+        .scale_error = r->scale_error ? r->scale_error : "",
+        .update_error = r->update_error ? r->update_error : "",
         .now_ms = cs_clock_wall_ms(c->o.clock)};
     struct cs_ops *op;
 

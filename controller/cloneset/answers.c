@@ -289,18 +289,18 @@ static void forget_error(struct cs_set_run *r, const struct cs_ops *op)
                                    ? cs_xstrdup(cs_action_name(op->action))
                                    : cs_xasprintf("%s %s: ", cs_action_name(op->action), op->name);
 
-    if (cs_str_starts(cs_str(r->scale_error), prefix))
-        r->scale_error[0] = '\0';
-    if (cs_str_starts(cs_str(r->update_error), prefix))
-        r->update_error[0] = '\0';
+    if (r->scale_error && cs_str_starts(cs_str(r->scale_error), prefix))
+        free(cs_take(r->scale_error));
+    if (r->update_error && cs_str_starts(cs_str(r->update_error), prefix))
+        free(cs_take(r->update_error));
 }
 
 static void note_error(struct cs_set_run *r, const struct cs_ops *op, const struct cs_error *e)
 {
-    bool update = counts_as_update(op->action);
-    char *to = update ? r->update_error : r->scale_error;
+    char **to = counts_as_update(op->action) ? &r->update_error : &r->scale_error;
 
-    (void)snprintf(to, sizeof(r->scale_error), "%s %s: %.180s", cs_action_name(op->action), op->name, e->message);
+    free(*to);
+    *to = cs_xasprintf("%s %s: %.180s", cs_action_name(op->action), op->name, e->message);
     r->failed = true;
     r->window = 1;
     r->window_ok = 0;

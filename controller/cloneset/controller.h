@@ -55,7 +55,7 @@ struct cs_set_run {
     int64_t status_at_ms; /* last status write */
     int64_t passed_at_ms;
     int32_t collision_count;
-    char scale_error[512], update_error[512]; /* last failure, "" since the last success */
+    char *scale_error, *update_error; /* last failure, NULL since the last success; owned */
     uint64_t *notes; /* keys of notes that were told; owned, at most CS_NOTES_MAX */
     unsigned n_notes;
     int64_t violations_told; /* generation whose broken rules were told by event */

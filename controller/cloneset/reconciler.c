@@ -38,6 +38,15 @@ struct cs_set_run *cs_run_of(struct cs_controller *c, struct cs_set_entry *se)
     return r;
 }
 
+static void run_free(struct cs_set_run *r)
+{
+    cs_work_done(&r->work);
+    free(r->scale_error);
+    free(r->update_error);
+    free(r->notes);
+    free(r);
+}
+
 void cs_run_event(struct cs_controller *c, struct cs_set_run *r, bool warning, const char *reason, const char *message)
 {
     const struct cs_cloneset *set = r->se->set;
@@ -157,7 +166,8 @@ void cs_reconcile(struct cs_controller *c, struct cs_set_run *r)
     cs_plan_make(&o, &p);
     if (p.n == 0 && r->inflight == 0) {
         /* Nothing left to do: what failed before has been overcome. */
-        r->scale_error[0] = r->update_error[0] = '\0';
+        free(cs_take(r->scale_error));
+        free(cs_take(r->update_error));
         cs_workqueue_forget(&r->work);
     }
     cs_act(c, r, &o, &p);
@@ -199,10 +209,8 @@ static bool on_set_gone(void *ctx, struct cs_set_entry *se)
     if (r->inflight > 0)
         return false; /* the end of the last request asks again */
     cs_recorder_forget(r->c->recorder, se->uid);
-    cs_work_done(&r->work);
     se->run = NULL;
-    free(r->notes);
-    free(r);
+    run_free(r);
     return true;
 }
 
@@ -360,10 +368,7 @@ void cs_controller_done(struct cs_controller *c)
     cs_act_cancel_all(c);
     HASH_ITER (hh, c->store.sets, se, tmp) {
         if (se->run) {
-            cs_work_done(&se->run->work);
-            free(se->run->notes);
-            free(se->run);
-            se->run = NULL;
+            run_free(cs_take(se->run));
         }
     }
     cs_store_done(&c->store);
