@@ -10,14 +10,16 @@
 
 static int64_t mono(void *ctx)
 {
-    return ((struct sim_replica *)ctx)->s->now_ms;
+    const struct sim_replica *r = ctx;
+
+    return r->stalled ? r->paused_until_ms : r->s->now_ms;
 }
 
 static int64_t wall(void *ctx)
 {
     const struct sim_replica *r = ctx;
 
-    return SIM_WALL_ZERO_MS + r->s->now_ms + r->skew_ms;
+    return SIM_WALL_ZERO_MS + mono(ctx) + r->skew_ms;
 }
 
 /* ---- who decides ---- */
@@ -37,6 +39,7 @@ static void decide_or_not(void *ctx)
     if (lead == r->c->deciding)
         return;
     r->gained_ms = r->leader ? r->asked_ms : r->s->now_ms;
+    r->gained_rv = r->leader ? r->asked_rv : r->s->rv;
     sim_say(r->s, "replica %u %s", r->number, lead ? "leads" : "does not lead any more");
     cs_controller_lead(r->c, lead);
 }
@@ -132,7 +135,8 @@ void sim_crash(struct sim_replica *r)
         return;
     sim_say(r->s, "replica %u ends", r->number);
     sim_stop(r);
-    sim_later_offline(r->s, sim_between(r->s, 200, 15000), sim_start, r->number);
+    sim_later_offline(r->s, sim_chance(r->s, 400) ? sim_between(r->s, 50, 1000) : sim_between(r->s, 1000, 15000),
+        sim_start, r->number);
 }
 
 static void end_now(void *ctx)

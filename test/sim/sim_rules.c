@@ -232,8 +232,8 @@ static const struct sim_req *taken_soon(const struct sim *s, const struct sim_ob
     cs_autofree char *rv = cs_xasprintf("\"resourceVersion\":\"%llu\"", (unsigned long long)c->rv);
 
     for (const struct sim_req *q = s->reqs; q; q = q->next)
-        if (q->effect_due && q->gvr == cs_kind_gvr(CS_K_CLAIM) && cs_streq(q->name, c->name) && q->body &&
-            strstr(q->body, rv) && (q->verb == CS_VERB_DELETE || strstr(q->body, "\"kind\":\"Pod\"")))
+        if (q->effect_due && sim_takes_claim(q) && cs_streq(q->name, c->name) && q->body &&
+            (strstr(q->body, rv) || !strstr(q->body, "\"resourceVersion\"")))
             return q;
     return NULL;
 }
