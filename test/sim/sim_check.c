@@ -409,6 +409,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     check_available(s, o);
     if (sim_pod_active(o->t))
         sim_rules_leaves(s, o, true);
+    sim_rules_let_go(s, o);
 }
 
 /* ---- claims ---- */

@@ -35,6 +35,7 @@ bool sim_available(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_
 /* sim_rules.c */
 void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x);
 void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
+void sim_rules_let_go(struct sim *s, const struct sim_obj *pod); /* before its deletion by the controller */
 void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
 /* late: its creation was given up before, or was decided on what a restored server undid */
 void sim_rules_new_pod(struct sim *s, const struct sim_obj *pod, bool late);

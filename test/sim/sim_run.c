@@ -269,6 +269,7 @@ void sim_free(struct sim *s)
         free(s->uids[i]);
     free(s->limits);
     free(s->samples);
+    free(s->takes);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
         free(s->history[i]);
     free(s);

@@ -23,12 +23,17 @@ struct sim_try { /* a create of a Pod */
     int64_t sent_ms;
 };
 
+struct sim_take { /* an available Pod was taken out of service */
+    uint64_t pod; /* its serial */
+    size_t before; /* number of the take before, counted from 1, that was of the same Pod; 0: none */
+};
+
 struct sim_sample {
     int64_t from_ms, pods, replicas;
     int64_t available;
     int64_t kept; /* available, or to be deleted by name or mark: what spec §5.2 does not call missing */
     int64_t held; /* ids that wait for a Pod because of their claims (D1) */
-    uint64_t taken, fresh; /* what the controller had done by then: see struct sim */
+    uint64_t taken, fresh, let_go; /* what the controller had done by then: see struct sim */
 };
 
 #endif

@@ -125,7 +125,9 @@ struct sim {
     size_t n_limits, cap_limits;
     struct sim_sample *samples; /* Pods over time */
     size_t n_samples, cap_samples;
-    uint64_t taken; /* available Pods that the controller took out of service */
+    struct sim_take *takes; /* available Pods that the controller took out of service, one after the other */
+    size_t n_takes, cap_takes;
+    uint64_t let_go; /* Pods that it deleted and whose ids do not wait */
     uint64_t fresh; /* ids that it chose anew */
     struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
     uint64_t n_tries;
