@@ -261,7 +261,7 @@ static void window_success(struct cs_set_run *r)
 }
 
 /* Somebody else's object has a name of ours (D4): its id, and claims of that id, are left alone. */
-static void block(struct cs_set_run *r, const struct cs_ops *op, const struct cs_entry *by)
+static void block(struct cs_set_run *r, const struct cs_ops *op, struct cs_entry *by)
 {
     if (by)
         cs_set_block_id(r->se, op->id, by, cs_loop_now_ms(r->c->o.loop));
@@ -270,7 +270,7 @@ static void block(struct cs_set_run *r, const struct cs_ops *op, const struct cs
 /* A Pod has the name that was to be free. One of the set's is in the store now. */
 static void on_present(struct cs_set_run *r, struct cs_ops *op)
 {
-    const struct cs_entry *e = cs_op_entry(op);
+    struct cs_entry *e = cs_op_entry(op);
 
     if (e && e->obj && e->set == r->se)
         return;

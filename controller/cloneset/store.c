@@ -492,6 +492,8 @@ static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
     if (se && e->kind == CS_K_CLAIM && e->obj && ((const struct cs_claim *)e->obj)->id)
         cs_set_free_drop(
             s, se, ((const struct cs_claim *)e->obj)->id); /* what is known of the id is about its claims */
+    if (e->blocks)
+        cs_store_blocker_gone(s, e);
     if (e->busy == CS_IDLE || e->unattended) {
         free_entry(s, e);
         return;

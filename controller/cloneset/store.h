@@ -30,6 +30,7 @@ struct cs_entry {
     bool loose; /* a revision without controller (spec §4.2): in store->loose */
     enum cs_busy busy;
     uint64_t late_rv; /* a claim: a DELETE or hand-over of this version was sent, and its answer got lost (D12) */
+    bool blocks; /* it has a name of a set that is not its own: see struct cs_blocked_id */
     bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
     uint64_t seq; /* of the store, when obj was taken (D5d) */
     const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */

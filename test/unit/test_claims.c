@@ -267,8 +267,9 @@ static void d4_a_strangers_pod_keeps_the_id_until_it_is_gone(void **state)
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
+    step(&b.bed, 2 * CS_BLOCK_MS);
+    cb_expect_none(&b, CS_VERB_GET, CS_K_POD); /* it is seen: nothing is asked while it is there */
     cs_store_remove(&b.bed.c.store, CS_K_POD, "ns", "web-bbbbb", NULL, 0);
-    cb_feed_set(&b);
     step(&b.bed, 5);
     (void)expect(&b.bed, CS_VERB_GET, CS_K_POD); /* it may be free now: asked once more */
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 0);
@@ -290,6 +291,8 @@ static void d6_a_pod_of_ours_without_its_id_is_in_the_way_and_not_held(void **st
     assert_int_equal(cb_events(&b, "lacks its instance id"), 1);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->entries[CS_K_POD].n, 0);
+    step(&b.bed, 2 * CS_BLOCK_MS);
+    cb_expect_none(&b, CS_VERB_GET, CS_K_POD); /* at rest nothing is asked, not even this */
     bed_done(&b.bed);
 }
 

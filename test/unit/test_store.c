@@ -532,7 +532,7 @@ static void d5c_names_that_others_had_are_free_on_a_restored_server(void **state
         set(&b, "u1", 3, "nginx:1");
         pod(&b, "web-a", "p1", 20, false);
         se = cs_store_set(&b.s, "u1");
-        cs_set_block_id(se, "bbbbb", find(&b, "web-a"), 0);
+        cs_set_block_id(se, "bbbbb", cs_store_find(&b.s, CS_K_POD, "ns", "web-a"), 0);
         assert_int_equal(se->n_blocked, 1);
         if (by_list) {
             cs_store_list_sent(&b.s, CS_K_POD);
