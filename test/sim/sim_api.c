@@ -83,6 +83,8 @@ static void record(struct sim *s, const struct sim_obj *o, const struct cs_jtree
 
     cs_grow(s->log, s->n_log, s->cap_log);
     e = &s->log[s->n_log++];
+    if (o->kind == CS_K_SET || o->kind == CS_K_POD || o->kind == CS_K_CLAIM)
+        s->changed_ms = s->now_ms;
     *e = (struct sim_event){.rv = s->rv,
         .kind = o->kind,
         .was = before != NULL,
@@ -511,6 +513,8 @@ void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *r
     o = sim_find(s, k, q->name);
     if (!o && k == CS_K_POD && q->verb == CS_VERB_GET)
         sim_promise_asked(s, q->name);
+    if (o && q->verb == CS_VERB_GET)
+        sim_promise_told(s, o);
     if (!o) {
         sim_api_error(ret, 404, "NotFound", "no such object");
         return;

@@ -567,7 +567,7 @@ void sim_check_restored(struct sim *s)
 
     if (s->n_uids == 0 || !cs_streq(s->uids[s->n_uids - 1], set->uid))
         s->set_gone_ms = s->now_ms; /* the one that was made after the backup */
-    s->spec_changed_ms = s->hooks_changed_ms = s->now_ms;
+    s->spec_changed_ms = s->hooks_changed_ms = s->changed_ms = s->now_ms;
     take_limits(s, set->t);
     sim_check_state(s);
 }

@@ -93,7 +93,13 @@ static bool is_left_alone(struct sim *s, const struct sim_obj *set, const struct
     cs_autofree char *name = cs_xasprintf(SIM_SET "-%s", id ? id : "");
     const struct sim_obj *p = sim_find(s, CS_K_POD, name);
 
-    return p && !cs_streq(sim_controller_of(p->t), set->uid);
+    if (p && !cs_streq(sim_controller_of(p->t), set->uid))
+        return true;
+    /*
+     * One that no watch shows may be gone without a word, and at rest nothing is asked: the claim stays until something happens after
+     * the time for which the answer counts (docs/reliability.md, "What is not promised").
+     */
+    return claim->contested_ms != 0 && s->changed_ms < claim->contested_ms + CS_BLOCK_MS;
 }
 
 static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)

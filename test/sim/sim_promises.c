@@ -198,6 +198,18 @@ void sim_promise_asked(struct sim *s, const char *pod)
             o->asked = true;
 }
 
+/* D4, D6: somebody else's, or one that has lost its id. No watch shows it, nor that it goes. */
+void sim_promise_told(struct sim *s, const struct sim_obj *o)
+{
+    const char *tail = strrchr(o->name, '-');
+
+    if ((o->kind != CS_K_POD && o->kind != CS_K_CLAIM) || sim_label(o->t, CS_LABEL_INSTANCE_ID))
+        return;
+    for (struct sim_obj *c = s->objs; c; c = c->next)
+        if (c->kind == CS_K_CLAIM && tail && cs_streq(strrchr(c->name, '-'), tail))
+            c->contested_ms = s->now_ms;
+}
+
 void sim_promise_new_pod(struct sim *s, const struct sim_obj *pod, bool late)
 {
     const struct sim_obj *set = sim_the_set(s);

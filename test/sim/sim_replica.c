@@ -101,6 +101,7 @@ void sim_start(struct sim *s, uint64_t number)
     r->client = (struct cs_client){&sim_client_ops, r};
     r->log = (struct cs_log){.out = s->verbose ? stdout : NULL, .clock = &r->clock, .max = CS_LOG_DEBUG};
     sim_say(s, "replica %u starts", r->number);
+    s->changed_ms = s->now_ms;
     cs_loop_init(&r->loop, &r->clock);
     o.metrics = r->metrics = cs_metrics_new();
     r->rand.state = sim_deal(s, number == 0 ? "what replica 0 deals itself" : "what replica 1 deals itself");

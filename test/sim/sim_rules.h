@@ -73,6 +73,7 @@ void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod);
 /* It comes late, and whoever sent its create is still trying to make it. */
 bool sim_promise_reckoned_with(struct sim *s, const struct sim_obj *pod);
 void sim_promise_asked(struct sim *s, const char *pod); /* the server has said that there is none */
+void sim_promise_told(struct sim *s, const struct sim_obj *o); /* … that there is this */
 void sim_promise_new_pod(struct sim *s, const struct sim_obj *pod, bool late); /* late: as sim_rules_new_pod */
 void sim_promise_guarded(
     struct sim *s, const struct sim_req *q, const struct sim_obj *o); /* the request takes effect */

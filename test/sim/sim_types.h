@@ -30,6 +30,8 @@ struct sim_obj {
         asked; /* claim: some Pod has had it; since the last one the controller has asked whether there is another */
     int64_t
         carries_ms; /* Pod: since when it carries its revision; INT64_MAX: that was not known to whoever brought it there */
+    int64_t
+        contested_ms; /* claim: the controller was told that what no watch shows it has a name of the claim's id, or 0 */
     int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
@@ -107,6 +109,7 @@ struct sim {
     uint64_t containers; /* ids of containers so far */
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
+    int64_t changed_ms; /* when a set, Pod or claim last did, or a process started */
     int64_t spec_changed_ms; /* when the set's spec last changed */
     uint64_t spec_rv; /* … and the version that it got */
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
@@ -127,8 +130,7 @@ struct sim {
     size_t n_samples, cap_samples;
     struct sim_take *takes; /* available Pods that the controller took out of service, one after the other */
     size_t n_takes, cap_takes;
-    uint64_t let_go; /* Pods that it deleted and whose ids do not wait */
-    uint64_t fresh; /* ids that it chose anew */
+    uint64_t fresh, let_go; /* ids that it chose anew; Pods that it deleted and whose ids do not wait */
     struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
     uint64_t n_tries;
     struct sim_try gone[64]; /* the last Pods that are no more, by name and when they came; a ring */
