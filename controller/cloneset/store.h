@@ -108,8 +108,7 @@ struct cs_store {
     struct cs_set_entry *sets;
     struct cs_entries
         loose; /* revisions without controller: few, whoever's selector they match uses them (spec §4.2) */
-    uint64_t list_seq[CS_K_COUNT];
-    uint64_t lists_sent[CS_K_COUNT]; /* how many */
+    uint64_t list_seq[CS_K_COUNT], lists_sent[CS_K_COUNT]; /* lists that began to arrive, that were sent */
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
