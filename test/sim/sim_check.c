@@ -458,9 +458,10 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    (void)who;
     if (o->kind == CS_K_POD)
         sim_promise_note_gone(s, o);
+    if (o->kind == CS_K_POD && who != SIM_CONTROLLER)
+        sim_promise_note_left(s, o);
     if (o->kind != CS_K_CLAIM || !set || sim_str(set->t, "metadata/deletionTimestamp") || !sim_was_ours(s, o->t))
         return;
     if (sim_owned_by(o->t, set->uid) && !o->doomed)
@@ -555,6 +556,8 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
     }
     if (o->kind == CS_K_POD) {
         sim_promise_note_revision(s, o, after);
+        if (who != SIM_CONTROLLER && !sim_pod_active(after))
+            sim_promise_note_left(s, o);
         note_kept(s, o, after);
         sim_rules_note_pod(s, who, o, after);
     }

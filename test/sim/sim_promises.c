@@ -14,6 +14,7 @@
     1500 /* without faults, between what the user asked for and its being acted on; a set counts as fresh for 1 s */
 
 #define SLOWLY_KNOWN_MS 6000 /* … and with slow requests */
+#define TOLD_AFTER_MS 500 /* what a watch is behind when nothing holds it up */
 #define DOUBT_MS 70000 /* so long after a create was given up it may be sent again */
 
 /* Without faults: what the user last asked for was known when this was decided. */
@@ -80,7 +81,8 @@ static void check_begins(struct sim *s, const struct sim_obj *set, const struct 
 
 /*
  * Spec §5.2: so many of the Pods stay at their old revision. One that is out of service for an update goes on to a new target: what
- * was marked to be recreated instead of it comes back at the old one.
+ * was marked to be recreated instead of it comes back at the old one. What others deleted just before was still there for whoever
+ * decided, and comes back at the old one as well.
  */
 static void check_partition(struct sim *s, const struct sim_obj *set, const struct sim_obj *o)
 {
@@ -93,6 +95,8 @@ static void check_partition(struct sim *s, const struct sim_obj *set, const stru
     for (const struct sim_obj *p = s->objs; p; p = p->next)
         old += p != o && p->kind == CS_K_POD && sim_pod_active(p->t) && !at_target(set, p->t) &&
                !sim_annotation(p->t, CS_ANNO_RECREATE_FOR);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->old_left_ms); i++)
+        old += s->old_left_ms[i] != 0 && s->old_left_ms[i] > sim_sent_ms(s) - TOLD_AFTER_MS;
     if (old < partition)
         sim_fail(s, "the update of Pod %s leaves %lld at the old revision; partition %lld", o->name, (long long)old,
             (long long)partition);
@@ -160,6 +164,15 @@ void sim_promise_sent(struct sim *s, struct sim_req *q)
     q->known = t.known;
     q->told = s->spec_rv <= q->r->set_known_rv;
     check_fenced(s, q);
+}
+
+void sim_promise_note_left(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+
+    if (sim_pod_active(pod->t) && sim_is_ours(set, pod->t) && !at_target(set, pod->t) &&
+        !sim_annotation(pod->t, CS_ANNO_RECREATE_FOR))
+        s->old_left_ms[s->n_old_left++ % CS_ARRAY_LEN(s->old_left_ms)] = s->now_ms;
 }
 
 void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod)

@@ -68,6 +68,7 @@ bool sim_wish_is_known(const struct sim *s); /* without faults */
 void sim_promise_delete(struct sim *s, const struct sim_obj *pod);
 void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image);
 void sim_promise_note_revision(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_promise_note_left(struct sim *s, const struct sim_obj *pod); /* others delete it, or it finishes */
 void sim_promise_sent(struct sim *s, struct sim_req *create); /* of a Pod */
 void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod);
 /* It comes late, and whoever sent its create is still trying to make it. */

@@ -127,14 +127,14 @@ struct sim {
     struct sim_limit *limits;
     size_t n_limits, cap_limits;
     struct sim_sample *samples; /* Pods over time */
-    size_t n_samples, cap_samples;
+    size_t n_samples, cap_samples, n_takes, cap_takes;
     struct sim_take *takes; /* available Pods that the controller took out of service, one after the other */
-    size_t n_takes, cap_takes;
     uint64_t fresh, let_go; /* ids that it chose anew; Pods that it deleted and whose ids do not wait */
     struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
     uint64_t n_tries;
     struct sim_try gone[64]; /* the last Pods that are no more, by name and when they came; a ring */
-    uint64_t n_gone;
+    int64_t old_left_ms[16]; /* when others took Pods away that were not at the update revision; a ring */
+    uint64_t n_gone, n_old_left;
     int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
     int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
     uint64_t n_set_reads;
