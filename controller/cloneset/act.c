@@ -22,6 +22,7 @@ void cs_op_free(struct cs_ops *op)
     if (op->next)
         op->next->prev = op->prev;
     cs_timer_disarm(c->o.loop, &op->timer);
+    cs_intern_unref(c->store.pool, op->known_uid);
     free(op->set_uid);
     free(op->ns);
     free(op->name);
@@ -78,6 +79,8 @@ void cs_op_send(struct cs_ops *op)
 
     op->tries++;
     op->known_rv = e && e->obj ? e->meta->rv : 0;
+    cs_intern_unref(op->c->store.pool, op->known_uid);
+    op->known_uid = e && e->obj ? cs_intern_ref(op->c->store.pool, e->meta->uid) : NULL;
     op->asked = (struct cs_asked){op->c->store.seq, cs_loop_now_ms(op->c->o.loop)};
     op->call = cs_client_call(op->c->o.client, &call, cs_op_answered, op);
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/alloc.h"
 #include "controller/cloneset/ops.h"
+#include "controller/cloneset/store_gone.h"
 #include "controller/cloneset/store_ids.h"
 #include "controller/plan/parts.h"
 
@@ -112,6 +113,7 @@ static bool apply_body(struct cs_ops *op, struct cs_json obj)
         return false;
     if (is_of_gone_set(op, obj))
         return true;
+    cs_gone_forget(&c->store, op->kind, op->ns, op->name, NULL);
     if (!cs_store_apply(&c->store, op->kind, obj, false, &err)) {
         cs_log_warn(c->o.log, "cannot decode an answer", CS_KVS("name", op->name), CS_KVS("err", err.message));
         return false;
@@ -259,7 +261,7 @@ static void window_success(struct cs_set_run *r)
 }
 
 /* Somebody else's object has a name of ours (D4): its id, and claims of that id, are left alone. */
-static void block(struct cs_set_run *r, const struct cs_ops *op, const struct cs_entry *by)
+static void block(struct cs_set_run *r, const struct cs_ops *op, struct cs_entry *by)
 {
     if (by)
         cs_set_block_id(r->se, op->id, by, cs_loop_now_ms(r->c->o.loop));
@@ -268,7 +270,7 @@ static void block(struct cs_set_run *r, const struct cs_ops *op, const struct cs
 /* A Pod has the name that was to be free. One of the set's is in the store now. */
 static void on_present(struct cs_set_run *r, struct cs_ops *op)
 {
-    const struct cs_entry *e = cs_op_entry(op);
+    struct cs_entry *e = cs_op_entry(op);
 
     if (e && e->obj && e->set == r->se)
         return;
@@ -462,7 +464,12 @@ static void on_taken(struct cs_ops *op, struct cs_json obj)
 /* The server knows no object of that name. Of a set only the one asked about is gone: another may have taken its name. */
 static void forget_object(struct cs_ops *op)
 {
-    cs_store_remove(&op->c->store, op->kind, op->ns, op->name, op->kind == CS_K_SET ? op->set_uid : NULL, 0);
+    const char *uid = op->kind == CS_K_SET ? op->set_uid : NULL;
+    const struct cs_entry *e = cs_op_entry(op);
+
+    if (e && e->obj && cs_streq(op->known_uid, e->meta->uid) && (!uid || strcmp(uid, op->known_uid) == 0))
+        cs_gone_note(&op->c->store, e, UINT64_MAX);
+    cs_store_remove(&op->c->store, op->kind, op->ns, op->name, uid, 0);
 }
 
 /* A read has ended; the object is what it says. */

@@ -24,6 +24,7 @@ struct cs_ops {
     char *request; /* EXPAND_CLAIM: what was asked for */
     struct cs_asked asked; /* when it was sent last */
     uint64_t known_rv; /* of the object then, 0 when there was none */
+    const char *known_uid; /* … and NULL; interned */
     uint64_t call;
     unsigned tries;
     uint64_t term; /* of the controller, when it was decided */

@@ -12,6 +12,7 @@
 #include "common/base/strbuf.h"
 #include "common/cloneset/defaults.h"
 #include "common/cloneset/validate.h"
+#include "controller/cloneset/store_gone.h"
 #include "controller/cloneset/store_ids.h"
 
 #define VIOLATIONS_MAX 900 /* the message of an event holds 1024 bytes */
@@ -220,19 +221,20 @@ void cs_store_done(struct cs_store *s)
     HASH_ITER (hh, s->sets, se, stmp) {
         free_set(s, se);
     }
+    cs_gone_clear(s);
     free(s->loose.items);
     cs_intern_free(s->pool);
     s->pool = NULL;
 }
 
-static char *make_key(const char *ns, const char *name)
+char *cs_store_key(const char *ns, const char *name)
 {
     return cs_xasprintf("%s/%s", ns ? ns : "", name);
 }
 
 struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
 {
-    cs_autofree char *key = make_key(ns, name);
+    cs_autofree char *key = cs_store_key(ns, name);
     struct cs_entry *e = NULL;
 
     HASH_FIND_STR(s->tables[k], key, e);
@@ -247,7 +249,7 @@ static struct cs_entry *need_entry(struct cs_store *s, enum cs_kind k, const cha
         return e;
     e = cs_new(struct cs_entry);
     e->kind = k;
-    e->key = make_key(ns, name);
+    e->key = cs_store_key(ns, name);
     HASH_ADD_KEYPTR(hh, s->tables[k], e->key, strlen(e->key), e);
     return e;
 }
@@ -464,14 +466,17 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         s->high_rv[k] = meta->rv;
     if (!is_watched(k, x)) {
         /* of any uid: who had the name before is gone */
+        e = cs_store_find(s, k, meta->ns, meta->name);
+        if (e && e->obj && meta->rv > e->meta->rv)
+            cs_gone_note(s, e, meta->rv);
         cs_store_remove(s, k, meta->ns, meta->name, NULL, meta->rv);
         drop_decoded(s, k, x);
         return true;
     }
-    e = need_entry(s, k, meta->ns, meta->name);
-    if (listed)
+    e = cs_gone_covers(s, k, meta, listed) ? NULL : need_entry(s, k, meta->ns, meta->name);
+    if (e && listed)
         e->seen = s->list_seq[k];
-    if ((e->obj && meta->rv <= e->meta->rv) || (!listed && is_history(e, meta))) {
+    if (!e || (e->obj && meta->rv <= e->meta->rv) || (!listed && is_history(e, meta))) {
         drop_decoded(s, k, x);
         return true;
     }
@@ -487,6 +492,8 @@ static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
     if (se && e->kind == CS_K_CLAIM && e->obj && ((const struct cs_claim *)e->obj)->id)
         cs_set_free_drop(
             s, se, ((const struct cs_claim *)e->obj)->id); /* what is known of the id is about its claims */
+    if (e->blocks)
+        cs_store_blocker_gone(s, e);
     if (e->busy == CS_IDLE || e->unattended) {
         free_entry(s, e);
         return;
@@ -513,6 +520,8 @@ void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const c
 
     if (rv > s->high_rv[k])
         s->high_rv[k] = rv;
+    if (rv != 0 && uid)
+        cs_gone_forget(s, k, ns, name, uid);
     if (!e || !e->obj || (uid && !cs_streq(uid, e->meta->uid)) || (rv != 0 && rv < e->meta->rv))
         return;
     se = k == CS_K_SET ? cs_store_set(s, e->meta->uid) : e->set;
@@ -532,14 +541,21 @@ void cs_store_list_begin(struct cs_store *s, enum cs_kind k)
 void cs_store_list_sent(struct cs_store *s, enum cs_kind k)
 {
     s->sent_rv[k] = s->high_rv[k];
+    s->lists_sent[k]++;
 }
 
-/* What was deleted may be back on a restored server, under its uid. */
-static void forget_gone(struct cs_store *s)
+/* What was deleted may be back on a restored server, under its uid, and names that others had may be free. */
+static void forget_undone(struct cs_store *s)
 {
     struct cs_entry *e;
     struct cs_entry *tmp;
+    struct cs_set_entry *se;
+    struct cs_set_entry *stmp;
 
+    cs_gone_clear(s);
+    HASH_ITER (hh, s->sets, se, stmp) {
+        se->n_blocked = 0;
+    }
     for (int k = 0; k < CS_K_COUNT; k++)
         HASH_ITER (hh, s->tables[k], e, tmp) {
             free(e->gone_uid);
@@ -559,7 +575,7 @@ void cs_store_forget(struct cs_store *s)
         }
         s->high_rv[k] = s->sent_rv[k] = 0;
     }
-    forget_gone(s);
+    forget_undone(s);
 }
 
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
@@ -573,8 +589,9 @@ void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
         if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))
             cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, restored ? 0 : rv);
     }
+    cs_gone_listed(s, k);
     if (restored) {
-        forget_gone(s);
+        forget_undone(s);
         s->high_rv[k] = 0;
         if (s->hooks.on_restored)
             s->hooks.on_restored(s->hooks.ctx, k);

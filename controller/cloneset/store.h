@@ -30,6 +30,7 @@ struct cs_entry {
     bool loose; /* a revision without controller (spec §4.2): in store->loose */
     enum cs_busy busy;
     uint64_t late_rv; /* a claim: a DELETE or hand-over of this version was sent, and its answer got lost (D12) */
+    bool blocks; /* it has a name of a set that is not its own: see struct cs_blocked_id */
     bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
     uint64_t seq; /* of the store, when obj was taken (D5d) */
     const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */
@@ -103,10 +104,11 @@ struct cs_store_hooks {
 struct cs_store {
     struct cs_intern *pool;
     struct cs_entry *tables[CS_K_COUNT];
+    struct cs_gone *gone[CS_K_COUNT]; /* store_gone.h */
     struct cs_set_entry *sets;
     struct cs_entries
         loose; /* revisions without controller: few, whoever's selector they match uses them (spec §4.2) */
-    uint64_t list_seq[CS_K_COUNT];
+    uint64_t list_seq[CS_K_COUNT], lists_sent[CS_K_COUNT]; /* lists that began to arrive, that were sent */
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
@@ -131,6 +133,7 @@ void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);
 void cs_store_forget(struct cs_store *s); /* everything: the server was restored (D5c) */
 
+char *cs_store_key(const char *ns, const char *name); /* of an entry; owned */
 struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name);
 /* Finds or makes an entry for a create under way, linked to the set. */
 struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_set_entry *set, const char *name);

@@ -66,16 +66,33 @@ void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *i
 
 /* ---- names that others have ---- */
 
-void cs_set_block_id(struct cs_set_entry *se, const char *id, const struct cs_entry *by, int64_t now_ms)
+void cs_set_block_id(struct cs_set_entry *se, const char *id, struct cs_entry *by, int64_t now_ms)
 {
     const char *name = strchr(by->key, '/') + 1;
     struct cs_blocked_id *b;
 
     cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);
+    by->blocks = true;
     b = &se->blocked[se->n_blocked++];
     *b = (struct cs_blocked_id){.kind = by->kind, .seen = by->obj != NULL, .until_ms = now_ms + CS_BLOCK_MS};
     memcpy(b->id, id, CS_ID_SIZE);
     memcpy(b->name, name, strnlen(name, CS_NAME_SIZE - 1));
+}
+
+void cs_store_blocker_gone(struct cs_store *s, const struct cs_entry *e)
+{
+    struct cs_set_entry *se;
+    struct cs_set_entry *tmp;
+
+    HASH_ITER (hh, s->sets, se, tmp) {
+        bool blocks = false;
+
+        for (uint32_t i = 0; i < se->n_blocked && se->set && !blocks; i++)
+            blocks = se->blocked[i].kind == e->kind && cs_streq(se->set->meta.ns, e->meta->ns) &&
+                     strcmp(se->blocked[i].name, e->meta->name) == 0;
+        if (blocks && s->hooks.on_change)
+            s->hooks.on_change(s->hooks.ctx, se);
+    }
 }
 
 void cs_set_unblock(struct cs_store *s, struct cs_set_entry *se, int64_t now_ms)

@@ -38,6 +38,7 @@ struct sim_scenario {
         edits; /* the user edits any field, goes back to older templates, and leaves pauses and partitions in the end */
     bool meddles; /* labels, finalizers, claims, objects of somebody else under names of ours */
     bool remakes; /* the set is deleted and made again */
+    bool slow; /* requests take their time, and nothing else goes wrong with them */
     bool refuses; /* quota and webhooks of others refuse writes for a while */
     bool ends_stuck; /* in the end something stays in the way, and status has to say so */
 };
@@ -81,6 +82,7 @@ extern const struct cs_client_ops sim_client_ops;
 void sim_net_drop(
     struct sim *s, bool arrives); /* all connections end; arrives: some of what was sent is done all the same */
 void sim_listed(struct sim_replica *r, const struct cs_gvr *gvr); /* it begins to read them all */
+bool sim_takes_claim(const struct sim_req *q); /* a hand-over to a Pod, or a deletion */
 void sim_net_done(struct sim *s);
 
 /* sim_lease.c */

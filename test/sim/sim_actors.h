@@ -30,6 +30,7 @@ void sim_delete_set(struct sim *s, enum sim_propagation how);
 void sim_user_begin(struct sim *s); /* makes nodes and the set */
 void sim_user_make_set(struct sim *s);
 void sim_user_act(struct sim *s, uint64_t key); /* one thing, which is an event with this key */
+void sim_take_back(struct sim *s, uint64_t arg); /* a task */
 void sim_user_settle(struct sim *s); /* the last edits: whatever keeps a rollout from its end goes */
 
 /* sim_hooks.c */
@@ -47,6 +48,11 @@ struct cs_jtree *sim_resized(const struct cs_jtree *pod, const struct cs_jtree *
 bool sim_resize_report(const struct cs_jtree *pod, struct cs_jtree *status, bool *ret_changed);
 struct cs_jtree *sim_restarting_parts(const struct cs_jtree *pod); /* owned */
 
+/* sim_awkward.c */
+void sim_second_thoughts(struct sim *s, const struct sim_req *q, const char *what, int64_t in_ms); /* of the user */
+void sim_delete_listed(struct sim *s, const struct sim_obj *pod);
+void sim_pod_is_made(struct sim *s, const struct sim_obj *pod); /* by the controller */
+
 /* sim_edits.c */
 void sim_edits_any(struct sim *s, struct cs_jtree *set);
 void sim_edits_remember(struct sim *s, const struct cs_jtree *set);
@@ -56,6 +62,8 @@ void sim_edits_done(struct sim *s);
 /* sim_meddler.c */
 void sim_meddle(struct sim *s);
 void sim_meddle_settle(struct sim *s);
+void sim_name_is_wanted(struct sim *s, enum cs_kind k, const char *name); /* by a create of the controller */
+void sim_claim_is_made(struct sim *s, struct sim_obj *claim); /* by the controller */
 void sim_remake(struct sim *s);
 void sim_refuse(struct sim *s);
 const char *sim_refusal(const struct sim *s, enum cs_verb verb, enum cs_kind k);

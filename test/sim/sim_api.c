@@ -83,6 +83,8 @@ static void record(struct sim *s, const struct sim_obj *o, const struct cs_jtree
 
     cs_grow(s->log, s->n_log, s->cap_log);
     e = &s->log[s->n_log++];
+    if (o->kind == CS_K_SET || o->kind == CS_K_POD || o->kind == CS_K_CLAIM)
+        s->changed_ms = s->now_ms;
     *e = (struct sim_event){.rv = s->rv,
         .kind = o->kind,
         .was = before != NULL,
@@ -139,6 +141,10 @@ struct sim_obj *sim_create(struct sim *s, enum sim_actor who, enum cs_kind k, st
     sim_check_state(s);
     if (k == CS_K_POD)
         sim_pod_changed(s, o);
+    if (k == CS_K_POD && who == SIM_CONTROLLER)
+        sim_pod_is_made(s, o);
+    if (k == CS_K_CLAIM && who == SIM_CONTROLLER)
+        sim_claim_is_made(s, o);
     if (k == CS_K_CLAIM)
         sim_claim_created(s, o);
     return o;
@@ -372,6 +378,7 @@ static void handle_patch(struct sim *s, const struct sim_req *q, struct sim_obj 
     }
     if (!patched(q, o, t, ret))
         return;
+    sim_promise_guarded(s, q, o);
     if (status)
         put_back(t, o->t, "spec");
     else if (o->kind == CS_K_SET || o->kind == CS_K_POD || o->kind == CS_K_CLAIM)
@@ -402,6 +409,7 @@ static void handle_create(struct sim *s, const struct sim_req *q, enum cs_kind k
         sim_api_error(ret, 400, "BadRequest", "no object with name and namespace");
         return;
     }
+    sim_name_is_wanted(s, k, name);
     if (sim_find(s, k, name)) {
         sim_api_error(ret, 409, "AlreadyExists", "an object of that name already exists");
         return;
@@ -422,6 +430,7 @@ static void handle_delete(struct sim *s, const struct sim_req *q, struct sim_obj
         sim_fail(s, "D2: DELETE of %s without preconditions", o->name);
     if (!guarded(o, cs_jtree_get(options, "preconditions"), ret))
         return;
+    sim_promise_guarded(s, q, o);
     last = cs_jtree_dup(o->t);
     cs_jtree_set(sim_need(last, "metadata"), "deletionTimestamp", cs_jtree_new_str(sim_time(s, ts)));
     sim_delete(s, SIM_CONTROLLER, o);
@@ -502,6 +511,10 @@ void sim_api_handle(struct sim *s, const struct sim_req *q, struct sim_answer *r
         return;
     }
     o = sim_find(s, k, q->name);
+    if (!o && k == CS_K_POD && q->verb == CS_VERB_GET)
+        sim_promise_asked(s, q->name);
+    if (o && q->verb == CS_VERB_GET)
+        sim_promise_told(s, o);
     if (!o) {
         sim_api_error(ret, 404, "NotFound", "no such object");
         return;

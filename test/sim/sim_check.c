@@ -39,6 +39,17 @@ static int64_t most_allowed(struct sim *s, bool surge_only)
     return most;
 }
 
+/* Of Pods, by all that whoever sent the create that is being done may have gone by. */
+static int64_t most_known(struct sim *s)
+{
+    int64_t most = 0;
+
+    for (size_t i = s->current->known; i < s->n_limits; i++)
+        if (s->limits[i].replicas + s->limits[i].surge > most)
+            most = s->limits[i].replicas + s->limits[i].surge;
+    return most < most_allowed(s, false) ? most : most_allowed(s, false);
+}
+
 int64_t sim_most_allowed(struct sim *s)
 {
     return most_allowed(s, false);
@@ -122,8 +133,12 @@ static bool excess_lately(struct sim *s)
      */
     if (most_pods + creates_under_way(s) + most_allowed(s, true) > least)
         return true;
-    /* A frozen watch: what was created while more were asked for is known, what somebody deleted since is not. */
-    return s->sc->faults && most_allowed(s, false) > least;
+    /*
+     * A frozen watch or a slow list: what was created while more were asked for, or landed when nobody reckoned with it any more, is
+     * known; what somebody deleted since is not.
+     */
+    return s->sc->faults &&
+           (most_allowed(s, false) > least || (s->late_create_ms != 0 && s->late_create_ms > sim_window_begin(s)));
 }
 
 /*
@@ -161,6 +176,9 @@ static void note_set(struct sim *s, const struct sim_obj *set)
         s->uids[s->n_uids++] = cs_xstrdup(set->uid);
     s->n_samples = 0; /* of the one before it */
     s->n_limits = 0;
+    memset(s->tries, 0, sizeof(s->tries));
+    for (struct sim_req *q = s->reqs; q; q = q->next)
+        q->known = 0;
 }
 
 /*
@@ -180,7 +198,7 @@ static int64_t pods_in_time(struct sim *s)
 
 void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
 {
-    bool late = sim_is_late(s);
+    bool late = sim_is_late(s) && !sim_promise_reckoned_with(s, o);
 
     if (o->kind == CS_K_SET) {
         note_set(s, o);
@@ -192,13 +210,16 @@ void sim_check_create(struct sim *s, enum sim_actor who, struct sim_obj *o)
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
         return;
     s->orphan_creates = s->orphan_creates || late;
+    if (late)
+        s->late_create_ms = s->now_ms;
     check_pod_name(s, o);
     sim_rules_new_pod(s, o, late || sim_was_restored(s));
     o->late = late;
     o->called_for = sim_rules_listed_unseen(s, o);
-    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_allowed(s, false))
+    sim_promise_new_pod(s, o, late || sim_was_restored(s));
+    if (!late && !sim_was_restored(s) && pods_in_time(s) > most_known(s))
         sim_fail(s, "Pod %s makes %lld, but replicas + maxSurge is %lld", o->name, (long long)pods_in_time(s),
-            (long long)most_allowed(s, false));
+            (long long)most_known(s));
 }
 
 static bool has_gate(const struct cs_jtree *pod)
@@ -264,8 +285,10 @@ static const struct cs_jtree *container_status(const struct cs_jtree *pod, const
 static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after)
 {
     struct sim_obj *p = sim_by_serial(s, o->serial);
-    bool opens = !cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True") &&
-                 cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "True");
+    const char *state = sim_label(after, CS_LABEL_LIFECYCLE_STATE);
+    bool ends = cs_streq(state, "PreparingNormal") && !cs_streq(sim_label(o->t, CS_LABEL_LIFECYCLE_STATE), state);
+    bool opens = ends || (!cs_streq(sim_condition(o->t, CS_COND_INPLACE_READY), "True") &&
+                             cs_streq(sim_condition(after, CS_COND_INPLACE_READY), "True"));
 
     for (size_t i = 0; p && i < CS_ARRAY_LEN(p->restarts_then); i++) {
         const struct cs_jtree *was = cs_jtree_index(sim_get(o->t, "spec/containers"), i);
@@ -277,8 +300,8 @@ static void check_gate_opens(struct sim *s, const struct sim_obj *o, const struc
             p->restarts_then[i] = st ? sim_int(st, "restartCount", 0) : -1;
         if (st && opens && !cs_streq(sim_str(st, "image"), sim_str(is, "image")) &&
             sim_int(st, "restartCount", 0) == p->restarts_then[i])
-            sim_fail(s, "the gate of Pod %s opens before container %s has restarted as %s", o->name,
-                sim_str(is, "name"), sim_str(is, "image"));
+            sim_fail(s, "%s Pod %s %s before container %s has restarted as %s", ends ? "" : "the gate of", o->name,
+                ends ? "is to become Normal" : "opens", sim_str(is, "name"), sim_str(is, "image"));
     }
 }
 
@@ -345,6 +368,7 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     const char *id = sim_label(o->t, CS_LABEL_INSTANCE_ID);
 
     o->doomed = true;
+    sim_promise_claim_deleted(s, o);
     sim_rules_destructive(s, "the deletion of claim", o->name);
     sim_rules_claim_goes(s, o);
     if (!when_read(s, reuse_is_off))
@@ -354,7 +378,8 @@ static void check_claim_delete(struct sim *s, struct sim_obj *o)
     if (id && pod_is_coming(s, id))
         sim_fail(s, "claim %s is deleted while its Pod is on its way to the server", o->name);
     for (const struct sim_obj *p = s->objs; p; p = p->next)
-        if (p->kind == CS_K_POD && cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id))
+        if (p->kind == CS_K_POD && ((cs_streq(sim_label(p->t, CS_LABEL_INSTANCE_ID), id) && sim_was_ours(s, p->t)) ||
+                                       sim_mounts(p->t, o->name)))
             sim_fail(s, "claim %s is deleted under Pod %s", o->name, p->name);
 }
 
@@ -367,6 +392,8 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
         check_claim_delete(s, o);
     if (who == SIM_CONTROLLER)
         sim_rules_touched(s, o);
+    if (who == SIM_CONTROLLER && o->kind == CS_K_REVISION)
+        sim_promise_revision_deleted(s, o);
     if (o->kind == CS_K_SET)
         s->set_gone_ms = s->now_ms;
     if (who != SIM_CONTROLLER || o->kind != CS_K_POD)
@@ -382,6 +409,7 @@ void sim_check_delete(struct sim *s, enum sim_actor who, struct sim_obj *o)
     check_available(s, o);
     if (sim_pod_active(o->t))
         sim_rules_leaves(s, o, true);
+    sim_rules_let_go(s, o);
 }
 
 /* ---- claims ---- */
@@ -430,7 +458,10 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
 {
     const struct sim_obj *set = sim_the_set(s);
 
-    (void)who;
+    if (o->kind == CS_K_POD)
+        sim_promise_note_gone(s, o);
+    if (o->kind == CS_K_POD && who != SIM_CONTROLLER)
+        sim_promise_note_left(s, o);
     if (o->kind != CS_K_CLAIM || !set || sim_str(set->t, "metadata/deletionTimestamp") || !sim_was_ours(s, o->t))
         return;
     if (sim_owned_by(o->t, set->uid) && !o->doomed)
@@ -444,6 +475,7 @@ void sim_check_removed(struct sim *s, enum sim_actor who, const struct sim_obj *
 static void take_limits(struct sim *s, const struct cs_jtree *set)
 {
     struct sim_limit l = {.from_ms = s->now_ms,
+        .rv = s->rv,
         .replicas = sim_int(set, "spec/replicas", 1),
         .surge = sim_surge(set),
         .floor = sim_int(set, "spec/replicas", 1) - sim_max_unavailable(set),
@@ -500,8 +532,10 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
         sim_check_state(s); /* what has become available, or lost with its node, by time alone */
     if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec/lifecycle"), sim_get(after, "spec/lifecycle")))
         s->hooks_changed_ms = s->now_ms;
-    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec")))
+    if (o->kind == CS_K_SET && !same(sim_get(o->t, "spec"), sim_get(after, "spec"))) {
         s->spec_changed_ms = s->now_ms;
+        s->spec_rv = s->rv;
+    }
     if (who == SIM_CONTROLLER)
         sim_rules_touched(s, o);
     if (o->kind == CS_K_POD)
@@ -521,6 +555,9 @@ void sim_check_commit(struct sim *s, enum sim_actor who, const struct sim_obj *o
             p->called_for = true;
     }
     if (o->kind == CS_K_POD) {
+        sim_promise_note_revision(s, o, after);
+        if (who != SIM_CONTROLLER && !sim_pod_active(after))
+            sim_promise_note_left(s, o);
         note_kept(s, o, after);
         sim_rules_note_pod(s, who, o, after);
     }
@@ -533,7 +570,7 @@ void sim_check_restored(struct sim *s)
 
     if (s->n_uids == 0 || !cs_streq(s->uids[s->n_uids - 1], set->uid))
         s->set_gone_ms = s->now_ms; /* the one that was made after the backup */
-    s->spec_changed_ms = s->hooks_changed_ms = s->now_ms;
+    s->spec_changed_ms = s->hooks_changed_ms = s->changed_ms = s->now_ms;
     take_limits(s, set->t);
     sim_check_state(s);
 }

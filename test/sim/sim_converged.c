@@ -83,6 +83,25 @@ static bool wants_growth(const struct sim_obj *set)
     return cs_streq(sim_annotation(set->t, CS_ANNO_EXPAND_CLAIMS), "true");
 }
 
+/*
+ * D4: a Pod that is not the set's, one that it has released, say, has the name of the claim's id, and may mount it, finished or not.
+ * For as long as it is there nobody else has that claim, and nobody deletes it.
+ */
+static bool is_left_alone(struct sim *s, const struct sim_obj *set, const struct sim_obj *claim)
+{
+    const char *id = sim_label(claim->t, CS_LABEL_INSTANCE_ID);
+    cs_autofree char *name = cs_xasprintf(SIM_SET "-%s", id ? id : "");
+    const struct sim_obj *p = sim_find(s, CS_K_POD, name);
+
+    if (p && !cs_streq(sim_controller_of(p->t), set->uid))
+        return true;
+    /*
+     * One that no watch shows may be gone without a word, and at rest nothing is asked: the claim stays until something happens after
+     * the time for which the answer counts (docs/reliability.md, "What is not promised").
+     */
+    return claim->contested_ms != 0 && s->changed_ms < claim->contested_ms + CS_BLOCK_MS;
+}
+
 static bool claim_done(struct sim *s, const struct sim_obj *set, const struct sim_obj *o, char *ret_why, size_t size)
 {
     const struct sim_obj *p = pod_with_id(s, sim_label(o->t, CS_LABEL_INSTANCE_ID));
@@ -95,7 +114,7 @@ static bool claim_done(struct sim *s, const struct sim_obj *set, const struct si
         return no(ret_why, size, "is Terminating", o->name);
     if (!sim_owned_by(o->t, set->uid) || o->meddled_ms != 0)
         return true;
-    if (reuse_is_off(set) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
+    if (reuse_is_off(set) && !is_left_alone(s, set, o) && (!p || (!sim_pod_active(p->t) && p->kept_ms == 0)))
         return no(ret_why, size, "has no Pod that needs it, and nothing takes it over", o->name);
     if (want && o->serial % 3 != 0 && wants_growth(set) &&
         cs_quantity_cmp(cs_str(want), cs_str(sim_str(o->t, "spec/resources/requests/storage")), &sign) && sign > 0)

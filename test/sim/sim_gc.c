@@ -20,9 +20,8 @@ static bool orphaned(struct sim *s, const struct sim_obj *o)
 static bool mounted(struct sim *s, const char *claim)
 {
     for (struct sim_obj *o = s->objs; o; o = o->next) {
-        if (o->kind != CS_K_POD || cs_streq(sim_str(o->t, "status/phase"), "Failed") ||
-            cs_streq(sim_str(o->t, "status/phase"), "Succeeded"))
-            continue;
+        if (o->kind != CS_K_POD || sim_pod_finished(o->t) || !sim_str(o->t, "spec/nodeName"))
+            continue; /* no kubelet starts a Pod on a claim that is Terminating */
         for (struct cs_jtree *v = cs_jtree_first(sim_get(o->t, "spec/volumes")); v; v = cs_jtree_next(v))
             if (cs_streq(sim_str(v, "persistentVolumeClaim/claimName"), claim))
                 return true;

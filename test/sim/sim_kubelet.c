@@ -170,9 +170,14 @@ static const char *no_room(struct sim *s, const struct cs_jtree *t, int64_t *ret
     bool any = false;
 
     *ret_until_ms = s->now_ms + 2000;
-    for (struct cs_jtree *v = cs_jtree_first(sim_get(t, "spec/volumes")); v; v = cs_jtree_next(v))
-        if (sim_claim_of(v) && !sim_find(s, CS_K_CLAIM, sim_claim_of(v)))
+    for (struct cs_jtree *v = cs_jtree_first(sim_get(t, "spec/volumes")); v; v = cs_jtree_next(v)) {
+        const struct sim_obj *c = sim_claim_of(v) ? sim_find(s, CS_K_CLAIM, sim_claim_of(v)) : NULL;
+
+        if (sim_claim_of(v) && !c)
             return "0/3 nodes are available: persistentvolumeclaim not found.";
+        if (c && sim_str(c->t, "metadata/deletionTimestamp"))
+            return "0/3 nodes are available: persistentvolumeclaim is being deleted.";
+    }
 
     *ret_until_ms = 0;
     if (sim_str(t, "spec/nodeSelector/disk"))

@@ -199,10 +199,8 @@ static void come_pod(struct sim *s)
         s, SIM_USER, CS_K_POD, foreign_pod(name, has_id ? id : NULL, sim_chance(s, 700), owner ? owner->uid : NULL));
 }
 
-static void come_claim(struct sim *s)
+static void come_claim_named(struct sim *s, const char *name, const char *id)
 {
-    cs_autofree char *id = some_id(s);
-    cs_autofree char *name = cs_xasprintf("%s-" SIM_SET "-%s", sim_chance(s, 500) ? "data" : "logs", id);
     cs_autofree char *text =
         cs_xasprintf("{\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"namespace\":\"" SIM_NS
                      "\",\"name\":\"%s\",\"labels\":{\"app\":\"web\"}},\"spec\":{\"resources\":{\"requests\":{"
@@ -215,8 +213,39 @@ static void come_claim(struct sim *s)
     t = sim_parse(text);
     if (sim_chance(s, 400))
         cs_jtree_set(sim_need(t, "metadata/labels"), CS_LABEL_INSTANCE_ID, cs_jtree_new_str(id));
-    s->claims_meddled_ms = s->now_ms;
-    (void)sim_create(s, SIM_USER, CS_K_CLAIM, t);
+    note(s, sim_create(s, SIM_USER, CS_K_CLAIM, t));
+}
+
+static void come_claim(struct sim *s)
+{
+    cs_autofree char *id = some_id(s);
+    cs_autofree char *name = cs_xasprintf("%s-" SIM_SET "-%s", sim_chance(s, 500) ? "data" : "logs", id);
+
+    come_claim_named(s, name, id);
+}
+
+/* D4: where a stranger has a claim of this id, nothing is done about the others, also for a while after that one has gone. */
+void sim_claim_is_made(struct sim *s, struct sim_obj *claim)
+{
+    for (const struct sim_obj *o = s->objs; o; o = o->next)
+        if (o->kind == CS_K_CLAIM && o != claim && !sim_was_ours(s, o->t) &&
+            cs_streq(strrchr(o->name, '-'), strrchr(claim->name, '-')))
+            note(s, claim);
+}
+
+/* Somebody makes a Pod or claim of that name just before the controller does. */
+void sim_name_is_wanted(struct sim *s, enum cs_kind k, const char *name)
+{
+    const char *id = strrchr(name, '-') ? strrchr(name, '-') + 1 : "";
+
+    if (!s->sc->meddles || s->settled || (k != CS_K_POD && k != CS_K_CLAIM) || sim_find(s, k, name) ||
+        !sim_strikes(s, SIM_F_MEDDLED, name, 25))
+        return;
+    note_claims(s, name);
+    if (k == CS_K_POD)
+        (void)sim_create(s, SIM_USER, k, foreign_pod(name, sim_chance(s, 300) ? id : NULL, sim_chance(s, 500), NULL));
+    else
+        come_claim_named(s, name, id);
 }
 
 /* A Pod of somebody else takes the name of one of ours that has just gone. */

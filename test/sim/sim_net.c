@@ -12,6 +12,7 @@
 #include "test/sim/sim.h"
 
 #define CALL_TIMEOUT_MS 5000 /* D12 */
+#define MOST_LATE_MS 45000 /* with what else delays it, less than the minute after which a server gives a request up */
 
 static struct sim_req *req_of(struct sim *s, uint64_t id)
 {
@@ -52,6 +53,12 @@ static bool is_lease(const struct sim_req *q)
 static bool is_create_of_pod(const struct sim_req *q)
 {
     return q->verb == CS_VERB_CREATE && q->gvr == cs_kind_gvr(CS_K_POD);
+}
+
+bool sim_takes_claim(const struct sim_req *q)
+{
+    return q->gvr == cs_kind_gvr(CS_K_CLAIM) &&
+           (q->verb == CS_VERB_DELETE || (q->body && strstr(q->body, "\"kind\":\"Pod\"")));
 }
 
 /* ---- the answer ---- */
@@ -107,7 +114,7 @@ static void on_effect(struct sim *s, uint64_t id)
 
 static void fill_reply(struct sim *s, struct sim_req *q, struct cs_reply *reply)
 {
-    reply->started_ms = q->sent_ms;
+    reply->started_ms = q->sent_ms + q->held_ms;
     if (q->effect_due || q->lost || !q->answer.body) {
         bool reset = q->lost && s->now_ms < q->sent_ms + CALL_TIMEOUT_MS;
 
@@ -176,6 +183,10 @@ static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const c
     int64_t slow_in = sim_between(s, 100, 3000);
     int64_t slow_out = sim_between(s, 100, 3000);
     bool long_silence = sim_chance(s, 500);
+    bool very_late = sim_chance(s, 300);
+    bool burst = is_create_of_pod(q) && sim_chance(s, 400);
+    int64_t burst_ms = sim_between(s, 100, 4000);
+    int64_t late = sim_between(s, 3000, MOST_LATE_MS);
     int status = statuses[sim_below(s, CS_ARRAY_LEN(statuses))];
 
     if (f == SIM_F_REFUSED_DONE && (!is_write(q) || status == 409 || status == 429))
@@ -186,6 +197,8 @@ static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const c
         status = 503;
     if (!sim_fault(s, key, f, what))
         return;
+    if (burst) /* the server is overloaded */
+        s->trouble.refused_until_ms = s->now_ms + burst_ms;
     switch (f) {
     case SIM_F_LOST_BEFORE:
         q->lost = true;
@@ -197,7 +210,7 @@ static void choose_fault(struct sim *s, struct sim_req *q, uint64_t key, const c
         *out = long_silence ? CALL_TIMEOUT_MS : *out;
         break;
     case SIM_F_LATE:
-        *in = CALL_TIMEOUT_MS + slow_in;
+        *in = CALL_TIMEOUT_MS + (very_late ? late : slow_in);
         break;
     case SIM_F_SLOW:
         *in = slow_in;
@@ -223,7 +236,7 @@ static void kill_dying(struct sim *s, uint64_t number)
 static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
 {
     uint64_t dice = sim_below(s, 1000);
-    int64_t late = sim_between(s, 500, 9000);
+    int64_t late = sim_chance(s, 600) ? sim_between(s, 500, 9000) : sim_between(s, 9000, MOST_LATE_MS);
 
     if (dice < 2 && sim_fault(s, key, SIM_F_KILLED_BEFORE, what)) {
         q->effect_due = false;
@@ -233,24 +246,44 @@ static void choose_death(struct sim *s, struct sim_req *q, uint64_t key, const c
         q->kill_done = true;
     } else if (dice >= 6 && dice < 8 && sim_fault(s, key, SIM_F_KILLED_ANSWERED, what)) {
         q->kill_answered = true;
-    } else if (dice >= 8 && dice < 38 && s->sc->minds_claims && is_create_of_pod(q) &&
+    } else if (dice >= 8 && dice < 38 && s->sc->minds_claims && (is_create_of_pod(q) || sim_takes_claim(q)) &&
                sim_fault(s, key, SIM_F_KILLED, what)) {
-        *in = late; /* with a create on its way (D12) */
+        *in = late; /* with a create on its way, or with what takes a claim away (D12) */
         q->r->dying = true;
         sim_later_offline(s, 1, kill_dying, q->r->number);
+    } else if (dice >= 38 && dice < 188 && sim_takes_claim(q) && sim_fault(s, key, SIM_F_LATE, what)) {
+        *in = CALL_TIMEOUT_MS + late;
     }
 }
 
-/* It stands still between asking whether it may write and sending: the write goes out when it wakes up (D12). */
+/*
+ * It stands still between asking whether it may write and sending: the write goes out when it wakes up (D12), and whatever else it
+ * does in this pass it does then.
+ */
 static void choose_pause(struct sim *s, struct sim_req *q, uint64_t key, const char *what, int64_t *in)
 {
-    bool strikes = sim_chance(s, 8);
+    bool strikes = sim_chance(s, 12);
     int64_t ms = sim_between(s, 2000, 40000);
 
-    if (!strikes || !s->sc->standby || !is_write(q) || q->r->dying || !sim_fault(s, key, SIM_F_PAUSED_SENDING, what))
+    if (!strikes || !s->sc->standby || !is_write(q) || q->r->dying || q->r->stalled ||
+        !sim_fault(s, key, SIM_F_PAUSED_SENDING, what))
         return;
     sim_pause(q->r, ms);
+    q->r->stalled = true;
     *in += ms;
+}
+
+/* Between the seed's own delays nothing fails, but some requests take their time. */
+static void dawdle(struct sim *s, uint64_t key, const char *what, int64_t *in, int64_t *out)
+{
+    bool strikes = sim_chance(s, 150);
+    int64_t slow_in = sim_between(s, 50, 1200);
+    int64_t slow_out = sim_between(s, 1, 1200);
+
+    if (!strikes || !s->sc->slow || s->settled || !sim_fault(s, key, SIM_F_SLOW, what))
+        return;
+    *in = slow_in;
+    *out = slow_out;
 }
 
 /* While it lasts, it strikes every request. */
@@ -262,6 +295,10 @@ static void suffer(struct sim *s, struct sim_req *q)
         q->inject = 403;
         q->inject_after = false;
         sim_count(s, SIM_F_DENIED);
+    }
+    if (s->now_ms < t->refused_until_ms && is_create_of_pod(q) && q->effect_due && !q->lost && q->inject == 0) {
+        q->inject = sim_chance(s, 500) ? 429 : 500;
+        sim_count(s, SIM_F_REFUSED);
     }
     if (s->now_ms < t->no_lease_until_ms && is_lease(q)) {
         q->lost = true;
@@ -293,6 +330,8 @@ static struct sim_req *req_new(struct sim_replica *r, const struct cs_call *call
         .done = done,
         .ctx = ctx,
         .sent_ms = s->now_ms,
+        .sent_rv = s->rv,
+        .life = r->life,
         .effect_due = true,
         .answer_due = true};
     s->reqs = q;
@@ -337,11 +376,14 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
     uint64_t key = deal_request(s, q, what);
     int64_t in = sim_between(s, 1, 12);
     int64_t out = sim_between(s, 1, 12);
+    int64_t held = r->stalled ? r->paused_until_ms - s->now_ms : 0;
     struct cs_error err = CS_ERROR_INIT;
 
     s->n_requests++;
-    if (is_lease(q) && q->verb != CS_VERB_GET)
+    if (is_lease(q) && q->verb != CS_VERB_GET) {
         r->asked_ms = s->now_ms;
+        r->asked_rv = s->rv;
+    }
     check_quiet(s, q, what);
     if (!cs_call_check(call, &err))
         sim_fail(s, "a call that must not be sent: %s", err.message);
@@ -354,13 +396,21 @@ static uint64_t net_call(void *self, const struct cs_call *call, cs_reply_fn don
             choose_fault(s, q, key, what, &in, &out);
         choose_death(s, q, key, what, &in);
         choose_pause(s, q, key, what, &in);
+    } else {
+        dawdle(s, key, what, &in, &out);
     }
+    in = in > CS_DOUBT_MS - 1000 ? CS_DOUBT_MS - 1000 : in;
     suffer(s, q);
+    if (is_create_of_pod(q))
+        sim_promise_sent(s, q);
+    if (q->effect_due)
+        sim_second_thoughts(s, q, what, in + out);
     sim_say(s, "request %llu: %s%s", (unsigned long long)q->id, what,
         q->inject || q->lost || q->cut_body || !q->effect_due || in >= CALL_TIMEOUT_MS ? " (fault)" : "");
+    q->held_ms = held;
     if (q->effect_due)
-        sim_later_offline(s, in, on_effect, q->id);
-    sim_later_offline(s, in + out < CALL_TIMEOUT_MS ? in + out : CALL_TIMEOUT_MS, on_answer, q->id);
+        sim_later_offline(s, held + in, on_effect, q->id);
+    sim_later_offline(s, held + (in + out < CALL_TIMEOUT_MS ? in + out : CALL_TIMEOUT_MS), on_answer, q->id);
     s->rand = before;
     return q->id;
 }

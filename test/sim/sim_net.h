@@ -23,7 +23,12 @@ struct sim_req { /* a request: its effect and its answer come at times of their 
     char *name, *subresource, *body, *query;
     cs_reply_fn done; /* NULL: cancelled */
     void *ctx;
-    int64_t sent_ms;
+    int64_t sent_ms, held_ms; /* the process stood still for so long before it went out */
+    uint64_t sent_rv; /* the server's version then */
+    unsigned life; /* of the replica */
+    size_t known; /* create of a Pod: the first of the limits that whoever decided on it may have gone by */
+    bool resent; /* … and who had sent it before */
+    bool told; /* … and who knew the set's spec as it still is */
     int inject; /* status to answer with instead of doing it; 0 none */
     bool inject_after; /* … but do it all the same */
     bool effect_due, answer_due, lost;
@@ -43,6 +48,8 @@ struct sim_stream { /* a watch */
     enum cs_errkind end_kind;
     int end_status;
     size_t pos; /* next event of the log */
+    size_t slow_lines; /* so many of a list are yet to come, one by one */
+    size_t cut_after; /* … and it ends after so many; 0: it does not */
     struct cs_strbuf out; /* lines that were not sent yet */
     int64_t sent_ms, heard_ms, silence_ms, frozen_until_ms;
     cs_chunk_fn on_chunk;

@@ -10,14 +10,16 @@
 
 static int64_t mono(void *ctx)
 {
-    return ((struct sim_replica *)ctx)->s->now_ms;
+    const struct sim_replica *r = ctx;
+
+    return r->stalled ? r->paused_until_ms : r->s->now_ms;
 }
 
 static int64_t wall(void *ctx)
 {
     const struct sim_replica *r = ctx;
 
-    return SIM_WALL_ZERO_MS + r->s->now_ms + r->skew_ms;
+    return SIM_WALL_ZERO_MS + mono(ctx) + r->skew_ms;
 }
 
 /* ---- who decides ---- */
@@ -37,6 +39,7 @@ static void decide_or_not(void *ctx)
     if (lead == r->c->deciding)
         return;
     r->gained_ms = r->leader ? r->asked_ms : r->s->now_ms;
+    r->gained_rv = r->leader ? r->asked_rv : r->s->rv;
     sim_say(r->s, "replica %u %s", r->number, lead ? "leads" : "does not lead any more");
     cs_controller_lead(r->c, lead);
 }
@@ -98,6 +101,7 @@ void sim_start(struct sim *s, uint64_t number)
     r->client = (struct cs_client){&sim_client_ops, r};
     r->log = (struct cs_log){.out = s->verbose ? stdout : NULL, .clock = &r->clock, .max = CS_LOG_DEBUG};
     sim_say(s, "replica %u starts", r->number);
+    s->changed_ms = s->now_ms;
     cs_loop_init(&r->loop, &r->clock);
     o.metrics = r->metrics = cs_metrics_new();
     r->rand.state = sim_deal(s, number == 0 ? "what replica 0 deals itself" : "what replica 1 deals itself");
@@ -132,7 +136,8 @@ void sim_crash(struct sim_replica *r)
         return;
     sim_say(r->s, "replica %u ends", r->number);
     sim_stop(r);
-    sim_later_offline(r->s, sim_between(r->s, 200, 15000), sim_start, r->number);
+    sim_later_offline(r->s, sim_chance(r->s, 400) ? sim_between(r->s, 50, 1000) : sim_between(r->s, 1000, 15000),
+        sim_start, r->number);
 }
 
 static void end_now(void *ctx)

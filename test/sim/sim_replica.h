@@ -20,10 +20,13 @@ struct sim_replica {
     bool stopping, ended; /* after SIGTERM */
     int64_t paused_until_ms; /* nothing of it runs; what comes for it waits */
     int64_t skew_ms; /* of its wall clock */
+    bool stalled; /* it stands still in the middle of a pass: for the rest of it, its clocks show when it goes on */
+    uint64_t set_known_rv; /* the set as it was then has been told to it */
     struct cs_controller *c;
     struct cs_leader *leader; /* NULL: it is alone and always writes */
     char identity[32];
     int64_t asked_ms; /* when it last sent a write of the Lease */
+    uint64_t asked_rv, gained_rv; /* the server's versions then, and at gained_ms */
     /* When it asked for what made it leader: nobody else wrote since then. And when it last began to read each kind. */
     int64_t gained_ms, listed_ms[CS_K_COUNT];
     struct cs_loop loop;

@@ -86,6 +86,8 @@ void sim_backup_done(struct sim *s)
 /* Whoever looks after objects looks at them anew. */
 static void wake_actors(struct sim *s)
 {
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        s->replicas[i].set_known_rv = s->replicas[i].gained_rv = 0;
     sim_check_restored(s);
     sim_nodes_restored(s);
     for (struct sim_obj *o = s->objs; o; o = o->next) {

@@ -105,8 +105,9 @@ void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sampl
         x->available += available;
         x->kept += available || (going && !cs_streq(sim_label(o->t, CS_LABEL_LIFECYCLE_STATE), "PreparingDelete"));
     }
-    x->taken = s->taken;
+    x->taken = s->n_takes;
     x->fresh = s->fresh;
+    x->let_go = s->let_go;
 }
 
 /* ---- availability ---- */
@@ -134,6 +135,30 @@ static int64_t newly_available(struct sim *s, const struct sim_obj *pod, int64_t
 }
 
 /*
+ * So many Pods has the controller taken out of service since. One that came back meanwhile and was taken again counts once: by what it
+ * knows of that Pod, from its own writes, and of others, from a watch that may stand still, no more than one is out of service.
+ */
+static int64_t taken_since(const struct sim *s, const struct sim_sample *x)
+{
+    int64_t n = 0;
+
+    for (size_t i = x->taken; i < s->n_takes; i++)
+        n += s->takes[i].before <= x->taken;
+    return n;
+}
+
+static void note_taken(struct sim *s, const struct sim_obj *pod)
+{
+    struct sim_take t = {.pod = pod->serial};
+
+    for (size_t i = 0; i < s->n_takes; i++)
+        if (s->takes[i].pod == t.pod)
+            t.before = i + 1;
+    cs_grow(s->takes, s->n_takes, s->cap_takes);
+    s->takes[s->n_takes++] = t;
+}
+
+/*
  * Spec §5.2, §6.2: an available Pod is taken out of service only if, by what the controller may have seen, as many others stay
  * as the strategy promises. Deletions count what is to go anyway as there, as deleteReadyLimit does. A request that lands
  * after it was given up is not judged: it was within the bounds when it was sent. Nor is a Pod that has just become available:
@@ -152,8 +177,8 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
     for (size_t i = s->n_samples; i-- > 0;) {
         const struct sim_sample *x = &s->samples[i];
         bool counted = pod->available_ms != 0 && pod->available_ms <= x->from_ms;
-        int64_t left = (deleted ? x->kept : x->available) - (int64_t)(s->taken - x->taken) - counted +
-                       newly_available(s, pod, x->from_ms);
+        int64_t left =
+            (deleted ? x->kept : x->available) - taken_since(s, x) - counted + newly_available(s, pod, x->from_ms);
 
         most = left > most ? left : most;
         if (x->from_ms < sim_window_begin(s))
@@ -162,7 +187,7 @@ void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
     if (most < floor)
         sim_fail(s, "Pod %s is %s with at most %lld others in service, but the strategy promises %lld", pod->name,
             deleted ? "deleted" : "taken out of service", (long long)most, (long long)floor);
-    s->taken++;
+    note_taken(s, pod);
 }
 
 /* ---- D1: an id that waits for a Pod comes before a new one ---- */
@@ -174,6 +199,23 @@ static bool id_is_new(struct sim *s, const struct sim_obj *claim, const char *id
             cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
             return false;
     return true;
+}
+
+/*
+ * The Pod is deleted by the controller and its claims go along: no id waits for it. Whoever deletes it knows that at once, though what
+ * others did in the same instant (a node that came back or went, and the ids that wait on its account) may take a while to be told.
+ */
+void sim_rules_let_go(struct sim *s, const struct sim_obj *pod)
+{
+    const struct sim_obj *set = sim_the_set(s);
+    const char *id = sim_label(pod->t, CS_LABEL_INSTANCE_ID);
+
+    if (!sim_is_ours(set, pod->t) || !sim_pod_active(pod->t) || pod->returned_ms != 0)
+        return; /* not one that every sample since it came counts */
+    for (const struct sim_obj *c = s->objs; c; c = c->next)
+        if (c->kind == CS_K_CLAIM && cs_streq(sim_label(c->t, CS_LABEL_INSTANCE_ID), id) && clean_claim(set, c, id))
+            return;
+    s->let_go++;
 }
 
 void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late)
@@ -195,7 +237,7 @@ void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool la
     least = now.pods + now.held - 1;
     for (size_t i = s->n_samples; i-- > 0;) {
         const struct sim_sample *x = &s->samples[i];
-        int64_t taken = x->pods + x->held + (int64_t)(s->fresh - x->fresh);
+        int64_t taken = x->pods + x->held + (int64_t)(s->fresh - x->fresh) - (int64_t)(s->let_go - x->let_go);
 
         least = taken < least ? taken : least;
         if (x->from_ms < sim_window_begin(s))
@@ -232,8 +274,8 @@ static const struct sim_req *taken_soon(const struct sim *s, const struct sim_ob
     cs_autofree char *rv = cs_xasprintf("\"resourceVersion\":\"%llu\"", (unsigned long long)c->rv);
 
     for (const struct sim_req *q = s->reqs; q; q = q->next)
-        if (q->effect_due && q->gvr == cs_kind_gvr(CS_K_CLAIM) && cs_streq(q->name, c->name) && q->body &&
-            strstr(q->body, rv) && (q->verb == CS_VERB_DELETE || strstr(q->body, "\"kind\":\"Pod\"")))
+        if (q->effect_due && sim_takes_claim(q) && cs_streq(q->name, c->name) && q->body &&
+            (strstr(q->body, rv) || !strstr(q->body, "\"resourceVersion\"")))
             return q;
     return NULL;
 }

@@ -35,6 +35,7 @@ bool sim_available(struct sim *s, const struct cs_jtree *pod, int64_t min_ready_
 /* sim_rules.c */
 void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x);
 void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted);
+void sim_rules_let_go(struct sim *s, const struct sim_obj *pod); /* before its deletion by the controller */
 void sim_rules_claim_created(struct sim *s, const struct sim_obj *claim, bool late);
 /* late: its creation was given up before, or was decided on what a restored server undid */
 void sim_rules_new_pod(struct sim *s, const struct sim_obj *pod, bool late);
@@ -66,6 +67,19 @@ void sim_check_restored(struct sim *s); /* what the set asks for counts from now
 bool sim_wish_is_known(const struct sim *s); /* without faults */
 void sim_promise_delete(struct sim *s, const struct sim_obj *pod);
 void sim_promise_pod(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after, bool image);
+void sim_promise_note_revision(struct sim *s, const struct sim_obj *o, const struct cs_jtree *after);
+void sim_promise_note_left(struct sim *s, const struct sim_obj *pod); /* others delete it, or it finishes */
+void sim_promise_sent(struct sim *s, struct sim_req *create); /* of a Pod */
+void sim_promise_note_gone(struct sim *s, const struct sim_obj *pod);
+/* It comes late, and whoever sent its create is still trying to make it. */
+bool sim_promise_reckoned_with(struct sim *s, const struct sim_obj *pod);
+void sim_promise_asked(struct sim *s, const char *pod); /* the server has said that there is none */
+void sim_promise_told(struct sim *s, const struct sim_obj *o); /* … that there is this */
+void sim_promise_new_pod(struct sim *s, const struct sim_obj *pod, bool late); /* late: as sim_rules_new_pod */
+void sim_promise_guarded(
+    struct sim *s, const struct sim_req *q, const struct sim_obj *o); /* the request takes effect */
+void sim_promise_revision_deleted(struct sim *s, const struct sim_obj *rev);
+void sim_promise_claim_deleted(struct sim *s, const struct sim_obj *claim);
 void sim_promise_strike(struct sim *s, const struct sim_obj *set, const struct cs_jtree *after);
 
 /* sim_status.c */

@@ -145,6 +145,7 @@ static void peace(struct sim *s, uint64_t arg)
     (void)arg;
     s->faults_on = false;
     s->trouble.denied_until_ms = s->trouble.down_until_ms = s->trouble.no_lease_until_ms = 0;
+    s->trouble.refused_until_ms = 0;
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
         s->replicas[i].skew_ms = 0;
     sim_watch_thaw(s);
@@ -174,6 +175,8 @@ static bool step(struct sim *s)
     cs_loop_run_due(&s->world);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
         sim_replica_step(&s->replicas[i]);
+    for (size_t i = 0; i < CS_ARRAY_LEN(s->replicas); i++)
+        s->replicas[i].stalled = false;
     return true;
 }
 
@@ -201,6 +204,10 @@ static bool run_to(struct sim *s, int64_t until_ms, bool until_converged, char *
 void sim_play(struct sim *s)
 {
     char why[256] = "";
+
+    (void)sim_deal(s, "the server");
+    s->pages_only = sim_chance(s, 250);
+    (void)sim_deal(s, "the beginning");
     sim_user_begin(s);
     sim_start(s, 0);
     if (s->sc->standby)
@@ -262,6 +269,7 @@ void sim_free(struct sim *s)
         free(s->uids[i]);
     free(s->limits);
     free(s->samples);
+    free(s->takes);
     for (size_t i = 0; i < CS_ARRAY_LEN(s->history); i++)
         free(s->history[i]);
     free(s);

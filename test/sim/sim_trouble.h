@@ -28,6 +28,7 @@ enum sim_fault {
     SIM_F_WATCH_REFUSED,
     SIM_F_WATCH_EXPIRED, /* what it missed was compacted */
     SIM_F_WATCH_FROZEN,
+    SIM_F_LIST_SLOW, /* by stream: it comes in pieces, and may end half-way */
     SIM_F_LINE_TWICE,
     SIM_F_LINE_CUT,
     SIM_F_KILLED, /* the controller, at any time */
@@ -44,6 +45,7 @@ enum sim_fault {
     SIM_F_FULL, /* … is the cluster, or nothing fits the Pods */
     SIM_F_QUOTA, /* or a webhook of somebody else refuses writes for a while */
     SIM_F_MEDDLED, /* somebody lays hands on Pods, claims, names */
+    SIM_F_REGRET, /* the user changes his mind while it is being done */
     SIM_F_REMADE, /* the set */
     SIM_F_REJECTED, /* a Pod, by its kubelet */
     SIM_F_REPORT_LATE, /* of a kubelet */
@@ -66,6 +68,7 @@ struct sim_trouble {
     uint32_t dealt[1 << 12]; /* how often a hash of a stream was dealt so far: the ordinal of the next */
     uint64_t counts[SIM_F_COUNT];
     int64_t denied_until_ms, down_until_ms; /* a right is missing, the server is away */
+    int64_t refused_until_ms; /* creates of Pods are: the server is overloaded */
     int64_t no_lease_until_ms, restored_ms;
     int64_t undone_until_ms; /* a create may come that was decided on what a restoration has undone (D5e) */
     const char *denied_verb; /* as roles name it */

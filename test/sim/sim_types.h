@@ -11,6 +11,7 @@
 #include "controller/cloneset/controller.h"
 #include "test/sim/sim_net.h"
 #include "test/sim/sim_replica.h"
+#include "test/sim/sim_samples.h"
 #include "test/sim/sim_trouble.h"
 
 struct sim_obj {
@@ -25,6 +26,12 @@ struct sim_obj {
     int64_t returned_ms; /* Pod: when the user made it one of the set's again, or 0 */
     bool prepared; /* Pod: the controller has sent it to its preDelete hook, and it is there */
     bool handed, doomed; /* claim: the controller gave it to its Pod, which may be gone by now; has deleted it */
+    bool used,
+        asked; /* claim: some Pod has had it; since the last one the controller has asked whether there is another */
+    int64_t
+        carries_ms; /* Pod: since when it carries its revision; INT64_MAX: that was not known to whoever brought it there */
+    int64_t
+        contested_ms; /* claim: the controller was told that what no watch shows it has a name of the claim's id, or 0 */
     int64_t left_ms, back_ms; /* when it ceased to be the set's, and became so again, or 0 */
     int64_t kept_ms; /* Pod: since when it is labelled to leave its claims behind; 0: it is not */
     bool sync_planned, answer_planned;
@@ -57,23 +64,6 @@ struct sim_task {
     struct cs_rand rand; /* its own, so that it does what it does whatever else happens meanwhile */
 };
 
-struct sim_limit { /* what the user asked for, from when on */
-    int64_t from_ms;
-    int64_t replicas, surge;
-    int64_t floor; /* Pods that must stay available: replicas less maxUnavailable */
-    int64_t min_ready_s;
-    bool in_place_only, reuse_off;
-    bool no_regret; /* a hook has markPodNotReady: spec §5.1 step 2 */
-};
-
-struct sim_sample {
-    int64_t from_ms, pods, replicas;
-    int64_t available;
-    int64_t kept; /* available, or to be deleted by name or mark: what spec §5.2 does not call missing */
-    int64_t held; /* ids that wait for a Pod because of their claims (D1) */
-    uint64_t taken, fresh; /* what the controller had done by then: see struct sim */
-};
-
 struct sim_options { /* a run is a function of these */
     uint64_t seed;
     const struct sim_scenario *sc;
@@ -102,6 +92,8 @@ struct sim {
     uint64_t lease_rv;
     struct sim_backup *backup; /* what it may be restored to; NULL: none yet */
 
+    bool pages_only; /* it does not list by stream */
+
     /* network */
     struct sim_req *reqs;
     struct sim_stream *streams;
@@ -117,10 +109,13 @@ struct sim {
     uint64_t containers; /* ids of containers so far */
     uint64_t edits; /* number of the next image, label or variable */
     bool gc_planned;
+    int64_t changed_ms; /* when a set, Pod or claim last did, or a process started */
     int64_t spec_changed_ms; /* when the set's spec last changed */
+    uint64_t spec_rv; /* … and the version that it got */
     int64_t hooks_changed_ms; /* when the user last changed spec.lifecycle */
     struct cs_jtree *regret; /* the spec that the user is about to go back to; owned */
     bool orphan_creates; /* a create of a killed controller, or one that timed out, may have landed or land yet */
+    int64_t late_create_ms; /* when the last one came that nobody reckoned with, or 0 */
     int64_t judge_from_ms; /* when nothing can change any more though the set is not there */
     bool settled; /* the user has made the last edits, and nothing new goes wrong */
     struct sim_hindrance hindrance;
@@ -132,9 +127,14 @@ struct sim {
     struct sim_limit *limits;
     size_t n_limits, cap_limits;
     struct sim_sample *samples; /* Pods over time */
-    size_t n_samples, cap_samples;
-    uint64_t taken; /* available Pods that the controller took out of service */
-    uint64_t fresh; /* ids that it chose anew */
+    size_t n_samples, cap_samples, n_takes, cap_takes;
+    struct sim_take *takes; /* available Pods that the controller took out of service, one after the other */
+    uint64_t fresh, let_go; /* ids that it chose anew; Pods that it deleted and whose ids do not wait */
+    struct sim_try tries[64]; /* the last creates of Pods that were sent; a ring */
+    uint64_t n_tries;
+    struct sim_try gone[64]; /* the last Pods that are no more, by name and when they came; a ring */
+    int64_t old_left_ms[16]; /* when others took Pods away that were not at the update revision; a ring */
+    uint64_t n_gone, n_old_left;
     int64_t claims_meddled_ms; /* when the user last laid hands on a claim */
     int64_t set_reads_ms[32]; /* when the controller last read the set by name (D2); a ring */
     uint64_t n_set_reads;

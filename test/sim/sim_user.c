@@ -108,6 +108,7 @@ static void edit_scale(struct sim *s, struct cs_jtree *set)
     }
     names = cs_jtree_set(sim_need(set, "spec/scaleStrategy"), "podsToDelete", cs_jtree_new_arr());
     cs_jtree_append(names, cs_jtree_new_str(pod->name));
+    sim_delete_listed(s, pod);
     if (sim_chance(s, 200))
         cs_jtree_append(names, cs_jtree_new_str("web-zzzzz"));
     if (sim_chance(s, 500))
@@ -162,6 +163,18 @@ static void edit_size(struct sim *s, struct cs_jtree *set)
         cs_jtree_new_str(sim_chance(s, 700) ? "true" : "false"));
 }
 
+static void forget_claim_templates(struct sim *s)
+{
+    for (struct sim_obj *o = s->objs; o; o = o->next) {
+        struct cs_jtree *t = o->kind == CS_K_REVISION ? cs_jtree_dup(o->t) : NULL;
+
+        if (!t)
+            continue;
+        cs_jtree_del(sim_need(t, "metadata/annotations"), CS_ANNO_CLAIM_TEMPLATES);
+        (void)sim_commit(s, SIM_USER, o, t);
+    }
+}
+
 /* A second claim template, with its mount, comes or goes (U-09). */
 static void edit_claim_templates(struct sim *s, struct cs_jtree *set)
 {
@@ -171,6 +184,11 @@ static void edit_claim_templates(struct sim *s, struct cs_jtree *set)
     if (sim_chance(s, 600)) /* with Pods to be made at the old revision */
         cs_jtree_set(sim_need(set, "spec/updateStrategy"), "partition", cs_jtree_new_i64(sim_between(s, 2, 5)));
     if (cs_jtree_count(list) > 1) {
+        if (sim_chance(s, 500)) /* revisions of the peer, who does not record the claim templates */
+            forget_claim_templates(s);
+        if (s->sc->scales && sim_chance(s, 500))
+            cs_jtree_set(cs_jtree_get(set, "spec"), "replicas",
+                cs_jtree_new_i64(sim_int(set, "spec/replicas", 1) + sim_between(s, 1, 2)));
         cs_jtree_remove(list, cs_jtree_index(list, 1));
         cs_jtree_del(container(set, 0), "volumeMounts");
         return;
@@ -200,7 +218,7 @@ static void keep_pod(struct sim *s)
 /* What a user does about claims. True: it was an edit of the set. */
 static bool mind_claims(struct sim *s, struct cs_jtree *set)
 {
-    switch (sim_below(s, 6)) {
+    switch (sim_below(s, 7)) {
     case 0:
     case 1:
         cs_jtree_set(sim_need(set, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(sim_chance(s, 500)));
@@ -209,6 +227,7 @@ static bool mind_claims(struct sim *s, struct cs_jtree *set)
         edit_size(s, set);
         return true;
     case 3:
+    case 4:
         edit_claim_templates(s, set);
         return true;
     default:
@@ -217,7 +236,7 @@ static bool mind_claims(struct sim *s, struct cs_jtree *set)
     }
 }
 
-static void take_back(struct sim *s, uint64_t arg)
+void sim_take_back(struct sim *s, uint64_t arg)
 {
     struct sim_obj *set = sim_the_set(s);
     struct cs_jtree *t;
@@ -303,7 +322,7 @@ static void act_on_set(struct sim *s)
         return;
     if (!s->regret && sim_chance(s, 250)) { /* a mistake, taken back while it is being carried out */
         s->regret = cs_jtree_dup(cs_jtree_get(set->t, "spec"));
-        sim_later(s, sim_between(s, 5, 400), take_back, 0);
+        sim_later(s, sim_chance(s, 700) ? sim_between(s, 5, 400) : sim_between(s, 400, 12000), sim_take_back, 0);
     }
     (void)sim_commit(s, SIM_USER, set, cs_take(t));
 }
@@ -356,6 +375,8 @@ void sim_user_make_set(struct sim *s)
         cs_jtree_set(sim_need(t, "spec/scaleStrategy"), "disablePVCReuse", cs_jtree_new_bool(true));
     if (s->sc->resizes)
         sim_resize_begin(s, t);
+    if (sim_chance(s, 250))
+        cs_jtree_set(cs_jtree_get(t, "spec"), "revisionHistoryLimit", cs_jtree_new_i64(sim_between(s, 0, 2)));
     if (s->sc->in_place_only)
         cs_jtree_set(sim_need(t, "spec/updateStrategy"), "type", cs_jtree_new_str("InPlaceOnly"));
     else if (s->sc->recreates && sim_chance(s, 300))

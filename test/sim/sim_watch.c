@@ -114,10 +114,29 @@ static void add_events(struct sim *s, struct sim_stream *w)
     }
 }
 
+/* A line of a slow list, or all there is, or some of it. */
+static size_t next_piece(struct sim *s, struct sim_stream *w)
+{
+    if (w->slow_lines > 0) {
+        w->slow_lines--;
+        return (size_t)((const char *)memchr(w->out.data, '\n', w->out.len) - w->out.data) + 1;
+    }
+    return sim_chance(s, 200) ? 1 + (size_t)sim_below(s, w->out.len) : w->out.len;
+}
+
+/* Everything up to here has been told: what the replica knows of the set at least. */
+static void note_told(const struct sim *s, const struct sim_stream *w)
+{
+    if (w->kind == CS_K_SET && w->pos > 0 && s->log[w->pos - 1].rv > w->r->set_known_rv)
+        w->r->set_known_rv = s->log[w->pos - 1].rv;
+}
+
 static void pump(struct sim *s, uint64_t id)
 {
     struct sim_stream *w = stream_of(s, id);
     cs_autofree char *piece = NULL;
+    bool cut;
+    bool well;
     size_t n;
 
     if (!w)
@@ -138,19 +157,23 @@ static void pump(struct sim *s, uint64_t id)
     add_events(s, w);
     if (w->out.len == 0)
         return;
-    n = sim_chance(s, 200) ? 1 + (size_t)sim_below(s, w->out.len) : w->out.len;
+    n = next_piece(s, w);
     piece = cs_xmemdupz(w->out.data, n);
     cs_strbuf_consume(&w->out, n);
     w->heard_ms = s->now_ms;
     if (w->out.len > 0) {
         w->pumping = true;
-        sim_later_offline(s, sim_between(s, 1, 50), pump, id);
+        sim_later_offline(s, w->slow_lines > 0 ? sim_between(s, 1, 2500) : sim_between(s, 1, 50), pump, id);
     }
-    if (!w->on_chunk(w->ctx, (struct cs_str){piece, n})) {
-        w = stream_of(s, id);
-        if (w)
-            stream_end(s, w, CS_ERR_DECODE, 200);
-    }
+    cut = w->cut_after > 0 && --w->cut_after == 0;
+    well = w->on_chunk(w->ctx, (struct cs_str){piece, n});
+    w = stream_of(s, id);
+    if (w && !well)
+        stream_end(s, w, CS_ERR_DECODE, 200);
+    else if (w && cut)
+        stream_end(s, w, sim_chance(s, 500) ? CS_ERR_TRANSPORT : CS_ERR_NONE, 200);
+    else if (w && w->out.len == 0)
+        note_told(s, w);
 }
 
 static void plan_pump(struct sim *s, struct sim_stream *w)
@@ -210,22 +233,53 @@ static int64_t query_number(const char *query, const char *key)
     return at && (at == query || at[-1] == '&') ? strtoll(at + strlen(mark), NULL, 10) : -1;
 }
 
+static bool lists(const struct sim_stream *w)
+{
+    return strstr(w->query, "sendInitialEvents=true") != NULL;
+}
+
+/* Line by line, with bookmarks that do not end it (KEP-3157), and with an end half-way at times. */
+static void dawdle(struct sim *s, struct sim_stream *w, size_t lines)
+{
+    bool strikes = sim_chance(s, 300);
+    bool cut = sim_chance(s, 400);
+    size_t after = 1 + (size_t)sim_below(s, lines);
+
+    if (!s->faults_on || !strikes || !sim_fault(s, w->key, SIM_F_LIST_SLOW, cs_kind_gvr(w->kind)->resource))
+        return;
+    w->slow_lines = lines + (size_t)sim_below(s, 5); /* and what comes after it */
+    w->cut_after = cut ? after : 0;
+}
+
+static void begin_list(struct sim *s, struct sim_stream *w)
+{
+    size_t lines = 1;
+
+    for (const struct sim_obj *o = s->objs; o; o = o->next) {
+        cs_autofree char *text = NULL;
+
+        if (o->kind != w->kind || (w->selects && !sim_label(o->t, sim_select_key(w->kind))))
+            continue;
+        if (s->faults_on && sim_chance(s, 100)) {
+            add_bookmark(s, w, false);
+            lines++;
+        }
+        text = sim_print(o->t);
+        add_line(w, "ADDED", text);
+        lines++;
+    }
+    add_bookmark(s, w, true);
+    w->pos = s->n_log;
+    dawdle(s, w, lines);
+}
+
 /* The list, then what comes after it; or what came after a version. False: the version is too old. */
 static bool begin(struct sim *s, struct sim_stream *w)
 {
     int64_t from;
 
-    if (strstr(w->query, "sendInitialEvents=true")) {
-        for (const struct sim_obj *o = s->objs; o; o = o->next) {
-            cs_autofree char *text = NULL;
-
-            if (o->kind != w->kind || (w->selects && !sim_label(o->t, sim_select_key(w->kind))))
-                continue;
-            text = sim_print(o->t);
-            add_line(w, "ADDED", text);
-        }
-        add_bookmark(s, w, true);
-        w->pos = s->n_log;
+    if (lists(w)) {
+        begin_list(s, w);
         return true;
     }
     from = query_number(w->query, "resourceVersion");
@@ -255,6 +309,10 @@ static bool refused(struct sim *s, struct sim_stream *w)
         stream_end(s, w, CS_ERR_FORBIDDEN, 403);
         return true;
     }
+    if (s->pages_only && lists(w)) { /* as 1.33 does by default */
+        stream_end(s, w, CS_ERR_INVALID, 422);
+        return true;
+    }
     if (!s->faults_on || !strikes || !sim_fault(s, w->key, SIM_F_WATCH_REFUSED, cs_kind_gvr(w->kind)->resource))
         return false;
     stream_end(s, w, kinds[i], statuses[i]);
@@ -271,7 +329,7 @@ static void on_open(struct sim *s, uint64_t id)
     if (refused(s, w))
         return;
     if (!begin(s, w)) {
-        if (sim_chance(s, 500)) {
+        if (sim_chance(s, 250)) {
             stream_end(s, w, CS_ERR_GONE, 410);
             return;
         }
@@ -314,7 +372,7 @@ uint64_t sim_watch_open(void *self, const struct cs_call *call, cs_chunk_fn on_c
     cs_strbuf_init(&w->out, CS_STRBUF_DEFAULT_MAX);
     s->streams = w;
     s->n_requests++;
-    if (strstr(w->query, "sendInitialEvents")) {
+    if (lists(w)) {
         sim_listed(r, call->gvr);
         if (s->quiet)
             sim_fail(s, "a list of %s after all was done", call->gvr->resource);
@@ -358,6 +416,17 @@ void sim_watch_drop(struct sim *s)
     }
 }
 
+/* What it has missed is compacted when it ends. */
+static void expire_frozen(struct sim *s, uint64_t id)
+{
+    struct sim_stream *w = stream_of(s, id);
+
+    if (!w || !w->open || !s->faults_on)
+        return;
+    s->compacted_rv = s->rv;
+    stream_end(s, w, CS_ERR_TRANSPORT, 200);
+}
+
 void sim_watch_freeze(struct sim *s)
 {
     struct sim_stream *w = any_stream(s);
@@ -366,6 +435,8 @@ void sim_watch_freeze(struct sim *s)
         return;
     w->frozen_until_ms = s->now_ms + (sim_chance(s, 800) ? sim_between(s, 500, 20000) : sim_between(s, 20000, 200000));
     sim_say(s, "watch %llu is frozen until %lld", (unsigned long long)w->id, (long long)w->frozen_until_ms);
+    if (sim_chance(s, 300))
+        sim_later_offline(s, w->frozen_until_ms - s->now_ms - 1, expire_frozen, w->id);
 }
 
 void sim_watch_thaw(struct sim *s)

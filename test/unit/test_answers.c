@@ -271,6 +271,58 @@ static void d5_a_delete_in_doubt_is_read_and_not_repeated_blindly(void **state)
     bed_done(&b);
 }
 
+/* One Pod is held, its deletion is under way; the name is what a watch tells versions of. */
+static const char *deletion_sent(struct bed *b)
+{
+    one_pod_too_many(b);
+    cs_autofree char *text = set_text(b, "u1", 0);
+    rt_answer(expect(b, CS_VERB_GET, CS_K_SET), 200, text);
+    step(b, 5);
+    return expect(b, CS_VERB_DELETE, CS_K_POD)->name;
+}
+
+static void feed_pod(struct bed *b, const char *name, const char *uid)
+{
+    cs_autofree char *text = cs_xasprintf(
+        "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"%s\",\"resourceVersion\":\"%d\","
+        "\"labels\":{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"%s\"},\"ownerReferences\":[{"
+        "\"apiVersion\":\"apps.kruise.io/v1alpha1\",\"kind\":\"CloneSet\",\"name\":\"web\",\"uid\":\"u1\","
+        "\"controller\":true}]}}",
+        name, uid, ++b->rv, strrchr(name, '-') + 1);
+
+    feed(b, CS_K_POD, text);
+}
+
+/* The watch is behind: counted again, this Pod would cost another one its place, and its claims. */
+static void d5a_a_pod_that_is_gone_does_not_come_back_with_the_watch(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    cs_autofree char *name = cs_xstrdup(deletion_sent(&b));
+    rt_answer(expect(&b, CS_VERB_DELETE, CS_K_POD), 404, "");
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 0);
+    feed_pod(&b, name, "p1");
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 0);
+    feed_pod(&b, name, "p2");
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
+/* Of what came under its name while the request was under way the answer says nothing. */
+static void d5a_a_404_is_about_the_pod_that_was_held_when_it_was_asked(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    cs_autofree char *name = cs_xstrdup(deletion_sent(&b));
+    feed_pod(&b, name, "p2");
+    rt_answer(expect(&b, CS_VERB_DELETE, CS_K_POD), 404, "");
+    feed_pod(&b, name, "p2");
+    assert_int_equal(cs_store_set(&b.c.store, "u1")->entries[CS_K_POD].n, 1);
+    bed_done(&b);
+}
+
 static void d13_refused_creations_are_spaced_out(void **state)
 {
     struct bed b;
@@ -485,6 +537,8 @@ int main(void)
         cmocka_unit_test(d2_an_answer_that_waited_is_not_fresh),
         cmocka_unit_test(d2_a_set_that_changed_meanwhile_is_planned_again),
         cmocka_unit_test(d5_a_delete_in_doubt_is_read_and_not_repeated_blindly),
+        cmocka_unit_test(d5a_a_pod_that_is_gone_does_not_come_back_with_the_watch),
+        cmocka_unit_test(d5a_a_404_is_about_the_pod_that_was_held_when_it_was_asked),
         cmocka_unit_test(d13_refused_creations_are_spaced_out),
         cmocka_unit_test(an_error_is_over_when_the_same_request_succeeds),
         cmocka_unit_test(d13_a_resize_that_comes_to_nothing_is_spaced_out),

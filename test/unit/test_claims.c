@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "controller/cloneset/store_gone.h"
 #include "test/unit/claims_bed.h"
 
 /* ---- D4 ---- */
@@ -267,8 +268,9 @@ static void d4_a_strangers_pod_keeps_the_id_until_it_is_gone(void **state)
     cb_expect_none(&b, CS_VERB_DELETE, CS_K_CLAIM);
     cb_expect_none(&b, CS_VERB_GET, CS_K_POD);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
+    step(&b.bed, 2 * CS_BLOCK_MS);
+    cb_expect_none(&b, CS_VERB_GET, CS_K_POD); /* it is seen: nothing is asked while it is there */
     cs_store_remove(&b.bed.c.store, CS_K_POD, "ns", "web-bbbbb", NULL, 0);
-    cb_feed_set(&b);
     step(&b.bed, 5);
     (void)expect(&b.bed, CS_VERB_GET, CS_K_POD); /* it may be free now: asked once more */
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 0);
@@ -290,6 +292,27 @@ static void d6_a_pod_of_ours_without_its_id_is_in_the_way_and_not_held(void **st
     assert_int_equal(cb_events(&b, "lacks its instance id"), 1);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->n_blocked, 1);
     assert_int_equal(cs_store_set(&b.bed.c.store, "u1")->entries[CS_K_POD].n, 0);
+    step(&b.bed, 2 * CS_BLOCK_MS);
+    cb_expect_none(&b, CS_VERB_GET, CS_K_POD); /* at rest nothing is asked, not even this */
+    bed_done(&b.bed);
+}
+
+/* A server that was restored, unnoticed so far, has it again: what is read is believed. */
+static void d5a_what_was_said_to_be_gone_is_there_when_it_is_read(void **state)
+{
+    struct claims_bed b;
+    struct cs_store *s = &b.bed.c.store;
+
+    (void)state;
+    cb_init(&b, 0, true);
+    cs_autofree char *pod = cb_pod_text(&b, HAS_ID, "u1");
+    feed(&b.bed, CS_K_POD, pod);
+    cs_gone_note(s, cs_store_find(s, CS_K_POD, "ns", "web-bbbbb"), UINT64_MAX);
+    cs_store_remove(s, CS_K_POD, "ns", "web-bbbbb", NULL, 0);
+    cb_feed_claim(&b);
+    step(&b.bed, 5);
+    rt_answer(expect(&b.bed, CS_VERB_GET, CS_K_POD), 200, pod);
+    assert_int_equal(cs_store_set(s, "u1")->entries[CS_K_POD].n, 1);
     bed_done(&b.bed);
 }
 
@@ -530,6 +553,7 @@ int main(void)
         cmocka_unit_test(d6_a_pod_that_is_there_keeps_its_claims),
         cmocka_unit_test(d4_a_strangers_pod_keeps_the_id_until_it_is_gone),
         cmocka_unit_test(d6_a_pod_of_ours_without_its_id_is_in_the_way_and_not_held),
+        cmocka_unit_test(d5a_what_was_said_to_be_gone_is_there_when_it_is_read),
         cmocka_unit_test(d4_a_block_ends_after_five_minutes),
         cmocka_unit_test(d4_a_claim_of_ours_without_its_id_is_not_asked_for_again_and_again),
         cmocka_unit_test(spec_4_6_the_pod_follows_its_fresh_claim_though_the_answer_was_lost),

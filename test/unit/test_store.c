@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "controller/cloneset/store.h"
+#include "controller/cloneset/store_gone.h"
 #include "controller/cloneset/store_ids.h"
 
 #include "common/base/alloc.h"
@@ -435,11 +436,114 @@ static void d6_what_an_answer_shows_without_its_id_is_not_held(void **state)
     assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     apply(&b, CS_K_CLAIM, false, stripped, "data-web-bbbbb", "c1", 7, "u1");
     assert_null(cs_store_find(&b.s, CS_K_CLAIM, "ns", "data-web-bbbbb"));
+    pod(&b, "web-bbbbb", "p1", 5, false); /* the watch is behind */
+    assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     pod(&b, "web-bbbbb", "p1", 8, false); /* somebody put it back */
     assert_non_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     apply(&b, CS_K_POD, false, stripped, "web-bbbbb", "p2", 9, "u1"); /* another has its name: it is gone, too */
     assert_null(cs_store_find(&b.s, CS_K_POD, "ns", "web-bbbbb"));
     cs_store_done(&b.s);
+}
+
+/* A request about web-a, held as p1 at 5, was answered by 404. */
+static void gone_by_answer(struct bed *b)
+{
+    bed_init(b);
+    set(b, "u1", 3, "nginx:1");
+    pod(b, "web-a", "p1", 5, false);
+    cs_gone_note(&b->s, find(b, "web-a"), UINT64_MAX);
+    cs_store_remove(&b->s, CS_K_POD, "ns", "web-a", NULL, 0);
+    assert_null(find(b, "web-a"));
+}
+
+/* The watch is behind the answer: what it tells is what was. */
+static void d5a_what_an_answer_said_is_gone_stays_gone(void **state)
+{
+    struct bed b;
+    int before;
+
+    (void)state;
+    gone_by_answer(&b);
+    before = b.changes;
+    pod(&b, "web-a", "p1", 6, false);
+    pod(&b, "web-a", "p0", 4, false); /* who had the name before it is gone, too */
+    assert_null(find(&b, "web-a"));
+    assert_int_equal(b.changes, before);
+    pod(&b, "web-a", "p2", 9, false); /* made since */
+    assert_non_null(find(&b, "web-a"));
+    cs_store_done(&b.s);
+}
+
+/* So is a list that was sent before the answer came; one that was sent after it is believed. */
+static void d5a_what_is_gone_is_there_again_when_a_later_list_shows_it(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    gone_by_answer(&b);
+    for (int i = 0; i < 2; i++) {
+        cs_store_list_begin(&b.s, CS_K_POD);
+        pod(&b, "web-a", "p1", 6, true);
+        cs_store_list_end(&b.s, CS_K_POD, 6);
+        assert_true((find(&b, "web-a") != NULL) == (i == 1));
+        cs_store_list_sent(&b.s, CS_K_POD);
+    }
+    cs_store_done(&b.s);
+}
+
+/* Nothing is kept of it once its watch has told, a later list has been read, an answer shows it, or the server was restored. */
+static void d5a_what_is_gone_is_forgotten_when_the_watch_has_told(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        gone_by_answer(&b);
+        cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p0", 4); /* of who had the name before */
+        assert_non_null(b.s.gone[CS_K_POD]);
+        if (how == 0)
+            cs_store_remove(&b.s, CS_K_POD, "ns", "web-a", "p1", 7);
+        if (how == 1) {
+            cs_store_list_sent(&b.s, CS_K_POD);
+            cs_store_list_begin(&b.s, CS_K_POD);
+            cs_store_list_end(&b.s, CS_K_POD, 8);
+        }
+        if (how == 2)
+            cs_gone_forget(&b.s, CS_K_POD, "ns", "web-a", NULL);
+        if (how == 3)
+            cs_store_forget(&b.s);
+        assert_null(b.s.gone[CS_K_POD]);
+        pod(&b, "web-a", "p1", 6, false);
+        assert_non_null(find(&b, "web-a"));
+        cs_store_done(&b.s);
+    }
+}
+
+/* D4: a stranger's object under a name of ours may be one that a restored server does not have. */
+static void d5c_names_that_others_had_are_free_on_a_restored_server(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    for (int by_list = 0; by_list < 2; by_list++) {
+        struct cs_set_entry *se;
+
+        bed_init(&b);
+        set(&b, "u1", 3, "nginx:1");
+        pod(&b, "web-a", "p1", 20, false);
+        se = cs_store_set(&b.s, "u1");
+        cs_set_block_id(se, "bbbbb", cs_store_find(&b.s, CS_K_POD, "ns", "web-a"), 0);
+        assert_int_equal(se->n_blocked, 1);
+        if (by_list) {
+            cs_store_list_sent(&b.s, CS_K_POD);
+            cs_store_list_begin(&b.s, CS_K_POD);
+            cs_store_list_end(&b.s, CS_K_POD, 5);
+        } else {
+            cs_store_forget(&b.s);
+        }
+        assert_int_equal(se->n_blocked, 0);
+        cs_store_done(&b.s);
+    }
 }
 
 int main(void)
@@ -460,6 +564,10 @@ int main(void)
         cmocka_unit_test(an_undecodable_object_touches_nothing),
         cmocka_unit_test(d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows),
         cmocka_unit_test(d6_what_an_answer_shows_without_its_id_is_not_held),
+        cmocka_unit_test(d5a_what_an_answer_said_is_gone_stays_gone),
+        cmocka_unit_test(d5a_what_is_gone_is_there_again_when_a_later_list_shows_it),
+        cmocka_unit_test(d5a_what_is_gone_is_forgotten_when_the_watch_has_told),
+        cmocka_unit_test(d5c_names_that_others_had_are_free_on_a_restored_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
