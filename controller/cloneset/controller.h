@@ -71,8 +71,7 @@ struct cs_controller {
     struct cs_kind_ctx {
         struct cs_controller *c;
         enum cs_kind kind;
-        uint64_t lists; /* begun so far */
-        uint64_t lists_before; /* … when cs_controller_alone was called */
+        uint64_t lists_before; /* lists_sent of the store when cs_controller_alone was called */
     } kinds[CS_K_COUNT];
     unsigned inflight;
     /*

@@ -297,7 +297,6 @@ static void on_list_sent(void *ctx)
 {
     struct cs_kind_ctx *kc = ctx;
 
-    kc->lists++;
     cs_store_list_sent(&kc->c->store, kc->kind);
 }
 
@@ -385,7 +384,7 @@ void cs_controller_alone(struct cs_controller *c)
 {
     c->alone = true;
     for (int k = 0; k < CS_K_COUNT; k++)
-        c->kinds[k].lists_before = c->kinds[k].lists;
+        c->kinds[k].lists_before = c->store.lists_sent[k];
 }
 
 void cs_controller_lead(struct cs_controller *c, bool leading)
@@ -394,7 +393,7 @@ void cs_controller_lead(struct cs_controller *c, bool leading)
     c->deciding = leading;
     c->active = false;
     for (int k = 0; leading && k < CS_K_COUNT; k++)
-        if (!c->alone || c->kinds[k].lists == c->kinds[k].lists_before)
+        if (!c->alone || c->store.lists_sent[k] == c->kinds[k].lists_before)
             cs_reflector_relist(c->reflectors[k]);
     c->alone = false;
 }
