@@ -514,10 +514,23 @@ static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int6
     return true;
 }
 
+/*
+ * Five a second at most (D14). When many sets are in motion at once, so that most slots are taken, what changes in the middle of a rollout
+ * waits longer: the writes that bring it to its end come first. The end itself, and the first word about a new spec, do not.
+ */
+static int64_t status_pause_ms(const struct cs_set_run *r, const struct cs_plan *p)
+{
+    const struct cs_cloneset *set = r->se->set;
+    bool midway =
+        p->status.verdict == CS_VERDICT_IN_PROGRESS && set->status.observed_generation == set->meta.generation;
+
+    return midway && r->c->inflight >= CS_MAX_INFLIGHT * 3 / 4 ? 1000 : 200;
+}
+
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)
 {
     cs_autostrbuf body = CS_STRBUF_INIT;
-    int64_t now = cs_loop_now_ms(c->o.loop);
+    int64_t now = cs_loop_now_ms(c->o.loop), pause = status_pause_ms(r, p);
     const struct cs_status_input in = {.set = r->se->set,
         .plan = p,
         .collision_count = r->collision_count > r->se->set->status.collision_count ? r->collision_count
@@ -529,8 +542,8 @@ void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct
 
     if (r->status_busy || hold_status_back(r, p, now) || !cs_status_patch(&in, &body))
         return;
-    if (now < r->status_at_ms + 200) {
-        cs_workqueue_add_at(&r->work, r->status_at_ms + 200);
+    if (now < r->status_at_ms + pause) {
+        cs_workqueue_add_at(&r->work, r->status_at_ms + pause);
         return;
     }
     if (!c->o.may_write(c->o.ctx)) {

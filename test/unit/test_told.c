@@ -205,6 +205,46 @@ static void but_it_does_not_wait_for_ever(void **state)
     bed_done(&b);
 }
 
+/* The server takes the open status write. */
+static void take_status(struct bed *b, int replicas)
+{
+    struct rt_request *q = expect(b, CS_VERB_PATCH_MERGE, CS_K_SET);
+    cs_autofree char *body = cs_xstrdup(strstr(q->body, "\"status\":"));
+    cs_autofree char *whole = set_text(b, "u1", replicas);
+    cs_autofree char *answer = cs_xasprintf("%.*s,%s", (int)strlen(whole) - 1, whole, body); /* "…},"status":{…}}" */
+
+    rt_answer(q, 200, answer);
+}
+
+/* D14. In the middle of a rollout it waits 200 ms, and a second when other sets need the slots. */
+static void a_status_waits_when_most_slots_are_taken(void **state)
+{
+    (void)state;
+    for (int busy = 0; busy < 2; busy++) {
+        struct bed b;
+
+        bed_init(&b, 2);
+        answer_revision(&b);
+        for (int i = 0; i < 2; i++) {
+            struct rt_request *q = expect(&b, CS_VERB_CREATE, CS_K_POD);
+            cs_autofree char *pod = created(&b, q, i ? "p1" : "p0");
+
+            if (i && busy)
+                b.c.inflight += CS_MAX_INFLIGHT - 2;
+            rt_answer(q, 201, pod);
+            step(&b, 5);
+            if (i == 0)
+                take_status(&b, 2);
+        }
+        step(&b, 300);
+        if ((status_write(&b) == NULL) != busy)
+            fail_msg("busy %d", busy);
+        step(&b, 800);
+        assert_non_null(status_write(&b));
+        bed_done(&b);
+    }
+}
+
 /* D14 */
 static void a_quiet_set_writes_nothing(void **state)
 {
@@ -213,11 +253,7 @@ static void a_quiet_set_writes_nothing(void **state)
     (void)state;
     bed_init(&b, 0);
     answer_revision(&b);
-    struct rt_request *q = expect(&b, CS_VERB_PATCH_MERGE, CS_K_SET);
-    cs_autofree char *body = cs_xstrdup(strstr(q->body, "\"status\":"));
-    cs_autofree char *whole = set_text(&b, "u1", 0);
-    cs_autofree char *answer = cs_xasprintf("%.*s,%s", (int)strlen(whole) - 1, whole, body); /* "…},"status":{…}}" */
-    rt_answer(q, 200, answer);
+    take_status(&b, 0);
     size_t sent = b.api.len;
     step(&b, 3600000);
     assert_int_equal(b.api.len, sent);
@@ -235,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_over_with_the_next_success),
         cmocka_unit_test(a_new_set_has_a_status_when_its_first_pod_is_there),
         cmocka_unit_test(but_it_does_not_wait_for_ever),
+        cmocka_unit_test(a_status_waits_when_most_slots_are_taken),
         cmocka_unit_test(a_quiet_set_writes_nothing),
     };
 
