@@ -17,16 +17,19 @@
 
 /* ---- samples ---- */
 
-static int64_t least_min_ready(struct sim *s)
+/* The least, or else the most, that the controller may have read. */
+static int64_t bound_of_min_ready(struct sim *s, bool least)
 {
-    int64_t least = INT64_MAX;
+    int64_t found = least ? INT64_MAX : 0;
 
     for (size_t i = s->n_limits; i-- > 0;) {
-        least = s->limits[i].min_ready_s < least ? s->limits[i].min_ready_s : least;
+        int64_t one = s->limits[i].min_ready_s;
+
+        found = least ? (one < found ? one : found) : (one > found ? one : found);
         if (s->limits[i].from_ms < sim_window_begin(s))
             break;
     }
-    return s->n_limits > 0 ? least : 0;
+    return s->n_limits > 0 ? found : 0;
 }
 
 /* D4: the claim is the set's beyond doubt. */
@@ -90,7 +93,7 @@ static bool gate_flips(const struct sim *s, const struct sim_obj *pod)
 
 void sim_rules_sample(struct sim *s, const struct sim_obj *set, struct sim_sample *x)
 {
-    int64_t min_ready = least_min_ready(s);
+    int64_t min_ready = bound_of_min_ready(s, true);
 
     for (struct sim_obj *o = s->objs; o; o = o->next) {
         if (o->kind == CS_K_CLAIM && s->sc->claims)
@@ -162,14 +165,16 @@ static void note_taken(struct sim *s, const struct sim_obj *pod)
  * Spec §5.2, §6.2: an available Pod is taken out of service only if, by what the controller may have seen, as many others stay
  * as the strategy promises. Deletions count what is to go anyway as there, as deleteReadyLimit does. A request that lands
  * after it was given up is not judged: it was within the bounds when it was sent. Nor is a Pod that has just become available:
- * when this was decided it could be seen out of service still, and what is so may be updated or deleted for nothing.
+ * when this was decided it could be seen out of service still, and what is so may be updated or deleted for nothing. The same holds for
+ * one that a minReadySeconds, set in the meantime, makes unavailable again.
  */
 void sim_rules_leaves(struct sim *s, const struct sim_obj *pod, bool deleted)
 {
     int64_t floor = least_floor(s);
     int64_t most = INT64_MIN;
 
-    if (sim_is_late(s) || !sim_is_ours(sim_the_set(s), pod->t) || !sim_available(s, pod->t, least_min_ready(s)))
+    if (sim_is_late(s) || !sim_is_ours(sim_the_set(s), pod->t) ||
+        !sim_available(s, pod->t, bound_of_min_ready(s, false)))
         return;
     if (pod->available_ms > sim_sent_ms(s) - JUST_MS)
         return;
