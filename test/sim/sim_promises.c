@@ -82,7 +82,8 @@ static void check_begins(struct sim *s, const struct sim_obj *set, const struct 
 /*
  * Spec §5.2: so many of the Pods stay at their old revision. One that is out of service for an update goes on to a new target: what
  * was marked to be recreated instead of it comes back at the old one. What others deleted just before was still there for whoever
- * decided, and comes back at the old one as well.
+ * decided, and comes back at the old one as well. Pods that are marked already keep their place in the order (spec §6.2): a ready one
+ * stands behind this one if it is not, which therefore is marked besides, and it is this one's replacement that is an old one.
  */
 static void check_partition(struct sim *s, const struct sim_obj *set, const struct sim_obj *o)
 {
@@ -94,7 +95,7 @@ static void check_partition(struct sim *s, const struct sim_obj *set, const stru
         return;
     for (const struct sim_obj *p = s->objs; p; p = p->next)
         old += p != o && p->kind == CS_K_POD && sim_pod_active(p->t) && !at_target(set, p->t) &&
-               !sim_annotation(p->t, CS_ANNO_RECREATE_FOR);
+               (!sim_annotation(p->t, CS_ANNO_RECREATE_FOR) || (sim_ready(s, p->t, 0) && !sim_ready(s, o->t, 0)));
     for (size_t i = 0; i < CS_ARRAY_LEN(s->old_left_ms); i++)
         old += s->old_left_ms[i] != 0 && s->old_left_ms[i] > sim_sent_ms(s) - TOLD_AFTER_MS;
     if (old < partition)
