@@ -82,7 +82,7 @@ static void check_begins(struct sim *s, const struct sim_obj *set, const struct 
 /*
  * Spec §5.2: so many of the Pods stay at their old revision. One that is out of service for an update goes on to a new target: what
  * was marked to be recreated instead of it comes back at the old one. What others deleted just before was still there for whoever
- * decided, and comes back at the old one as well. Pods that are marked already keep their place in the order (spec §6.2): a ready one
+ * decided, and comes back at the old one as well. Pods that are marked already keep their place in the order (spec §6.1): a ready one
  * stands behind this one if it is not, which therefore is marked besides, and it is this one's replacement that is an old one.
  */
 static void check_partition(struct sim *s, const struct sim_obj *set, const struct sim_obj *o)
