@@ -69,7 +69,9 @@ static bool holds_id(struct sim *s, const struct sim_obj *set, const struct sim_
     for (const struct sim_obj *o = s->objs; o; o = o->next) {
         if (o->kind == CS_K_CLAIM && o != claim && strlen(o->name) > strlen(tail) &&
             strcmp(o->name + strlen(o->name) - strlen(tail), tail) == 0) {
-            if (!clean_claim(set, o, id) || o->serial < claim->serial)
+            if (!clean_claim(set, o, id) || !cs_streq(sim_label(o->t, CS_LABEL_INSTANCE_ID), id))
+                return false; /* D4: what has lost its label is left alone, and its name is taken */
+            if (o->serial < claim->serial)
                 return false; /* one of several claims speaks for the id */
         }
         if (o->kind != CS_K_POD)
