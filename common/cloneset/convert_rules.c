@@ -183,11 +183,11 @@ static const char *annotation_of(const struct predownload *p, const struct cs_jt
     const char *number = cs_jtree_number(v);
     int32_t i;
 
-    if (number && cs_parse_i32(cs_str(number), &i))
-        return i == 0 ? "0" : number; /* "-0" is a number of JSON, and would not be read back as the same */
-    if (number)
+    if (!number)
+        return p->text ? cs_jtree_str(v) : NULL;
+    if (!cs_parse_i32(cs_str(number), &i))
         return NULL;
-    return p->text ? cs_jtree_str(v) : NULL;
+    return i == 0 ? "0" : number; /* "-0" is a number of JSON, and would not be read back as the same */
 }
 
 static void in_place_to_alpha(struct cs_jtree *view, struct cs_jtree *update)

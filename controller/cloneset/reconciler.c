@@ -366,9 +366,8 @@ void cs_controller_done(struct cs_controller *c)
         cs_reflector_free(c->reflectors[k]);
     cs_act_cancel_all(c);
     HASH_ITER (hh, c->store.sets, se, tmp) {
-        if (se->run) {
+        if (se->run)
             run_free(cs_take(se->run));
-        }
     }
     cs_store_done(&c->store);
     cs_recorder_free(c->recorder);
