@@ -133,6 +133,7 @@ static void finish(struct cs_ops *op)
         c->inflight--;
     if (r) {
         r->inflight--;
+        r->answered++;
         if (created)
             r->creates--;
         if (op->status)

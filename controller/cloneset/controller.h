@@ -53,7 +53,8 @@ struct cs_set_run {
     int64_t fresh_until_ms, fresh_generation; /* D2 */
     int64_t not_before_ms; /* Retry-After, backoff */
     int64_t status_at_ms; /* last status write */
-    int64_t passed_at_ms;
+    int64_t passed_at_ms; /* the last pass … */
+    unsigned answered; /* … and requests answered since */
     int32_t collision_count;
     char *scale_error, *update_error; /* last failure, NULL since the last success; owned */
     uint64_t *notes; /* keys of notes that were told; owned, at most CS_NOTES_MAX */

@@ -106,12 +106,14 @@ static void tell_violations(struct cs_controller *c, struct cs_set_run *r)
 }
 
 /*
- * A set of n Pods and claims is planned at most every n/200 ms: events come in bursts, and planning is O(n log n). Deterministic, unlike a
- * measured duration.
+ * Events come in bursts, and planning is O(n log n): a set of n Pods and claims is planned every n/20 ms at most, or every n/200 once so
+ * many requests have been answered that waiting would leave slots empty. Deterministic, unlike a measured duration.
  */
 static int64_t pace_ms(const struct cs_set_run *r)
 {
-    return (r->se->entries[CS_K_POD].n + r->se->entries[CS_K_CLAIM].n) / 200;
+    uint32_t n = r->se->entries[CS_K_POD].n + r->se->entries[CS_K_CLAIM].n;
+
+    return n / (r->answered >= CS_MAX_INFLIGHT / 2 ? 200 : 20);
 }
 
 void cs_run_wake(struct cs_set_run *r)
@@ -161,6 +163,7 @@ void cs_reconcile(struct cs_controller *c, struct cs_set_run *r)
     if (now < r->not_before_ms)
         return;
     r->passed_at_ms = now;
+    r->answered = 0;
     if (!cs_observe(c, r, &o))
         return;
     cs_plan_make(&o, &p);
