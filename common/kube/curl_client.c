@@ -22,6 +22,7 @@
 
 #include "common/base/alloc.h"
 #include "common/kube/curl_pool.h"
+#include "common/kube/curl_sockets.h"
 #include "common/kube/loop.h"
 
 #define DEFAULT_INFLIGHT 16
@@ -63,6 +64,7 @@ struct cs_curl_client {
     const struct cs_log *log;
     struct cs_curl_pool pool;
     CURLM *multi;
+    struct cs_curl_sockets sockets;
     struct cs_loop timers;
     struct request *calls, *streams; /* QUEUED, oldest first */
     struct request *active, *doomed;
@@ -72,8 +74,6 @@ struct cs_curl_client {
     uint64_t last_id;
     bool performing; /* inside libcurl: no add, no remove */
     bool polling;
-    struct curl_waitfd *waitfds;
-    unsigned cap_waitfds;
     struct cs_metric *requests, *duration;
 };
 
@@ -460,31 +460,16 @@ static int wait_of(const struct cs_curl_client *c, int64_t wait_ms)
     return wait_ms < 0 || wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
-static void wait_for_sockets(struct cs_curl_client *c, int64_t wait_ms, struct cs_poll_fd *extra, unsigned n_extra)
-{
-    if (n_extra > c->cap_waitfds) {
-        c->waitfds = cs_xrealloc(c->waitfds, n_extra, sizeof(*c->waitfds));
-        c->cap_waitfds = n_extra;
-    }
-    for (unsigned i = 0; i < n_extra; i++)
-        c->waitfds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
-    (void)curl_multi_poll(c->multi, c->waitfds, n_extra, wait_of(c, wait_ms), NULL);
-    for (unsigned i = 0; i < n_extra; i++)
-        extra[i].readable = c->waitfds[i].revents != 0;
-}
-
 void cs_curl_poll(struct cs_curl_client *c, int64_t wait_ms, struct cs_poll_fd *extra, unsigned n_extra)
 {
-    int running;
-
     assert(!c->polling); /* not from inside a callback */
     c->polling = true;
     cs_loop_run_due(&c->timers); /* the caller may have taken its time since the last round */
     start_queued(c);
-    wait_for_sockets(c, wait_ms, extra, n_extra);
+    cs_curl_sockets_wait(&c->sockets, wait_of(c, wait_ms), extra, n_extra);
     cs_loop_run_due(&c->timers); /* before bytes move: nothing is sent past its deadline */
     c->performing = true;
-    (void)curl_multi_perform(c->multi, &running);
+    cs_curl_sockets_perform(&c->sockets);
     c->performing = false;
     reap_doomed(c);
     conclude_finished(c);
@@ -493,7 +478,7 @@ void cs_curl_poll(struct cs_curl_client *c, int64_t wait_ms, struct cs_poll_fd *
 
 void cs_curl_wakeup(struct cs_curl_client *c)
 {
-    (void)curl_multi_wakeup(c->multi);
+    cs_curl_sockets_wakeup(&c->sockets);
 }
 
 unsigned cs_curl_inflight(const struct cs_curl_client *c)
@@ -554,7 +539,8 @@ bool cs_curl_client_new(const struct cs_curl_options *o, struct cs_curl_client *
         cs_curl_client_free(c);
         return cs_error_set(err, CS_ERR_INTERNAL, "libcurl: out of memory");
     }
-    if (!cs_curl_pool_init(&c->pool, o->config, o->clock, o->user_agent ? o->user_agent : "cloneset", err)) {
+    if (!cs_curl_sockets_init(&c->sockets, c->multi, err) ||
+        !cs_curl_pool_init(&c->pool, o->config, o->clock, o->user_agent ? o->user_agent : "cloneset", err)) {
         cs_curl_client_free(c);
         return false;
     }
@@ -581,8 +567,8 @@ void cs_curl_client_free(struct cs_curl_client *c)
     cs_curl_pool_done(&c->pool);
     if (c->multi)
         (void)curl_multi_cleanup(c->multi);
+    cs_curl_sockets_done(&c->sockets);
     cs_loop_done(&c->timers);
-    free(c->waitfds);
     free(c);
     curl_global_cleanup();
 }
