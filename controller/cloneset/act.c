@@ -515,16 +515,18 @@ static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int6
 }
 
 /*
- * Five a second at most (D14). When many sets are in motion at once, so that most slots are taken, what changes in the middle of a rollout
- * waits longer: the writes that bring it to its end come first. The end itself, and the first word about a new spec, do not.
+ * Five a second at most (D14), and two in the middle of a rollout. While many sets wait for their turn all of them share fifty a second, or
+ * there would be as many writes that tell how far it is as writes that bring it further. The end of a rollout, and the first word about a
+ * new spec, wait for nobody.
  */
 static int64_t status_pause_ms(const struct cs_set_run *r, const struct cs_plan *p)
 {
     const struct cs_cloneset *set = r->se->set;
-    bool midway =
-        p->status.verdict == CS_VERDICT_IN_PROGRESS && set->status.observed_generation == set->meta.generation;
+    int64_t share = (int64_t)r->c->queue.depth * 20;
 
-    return midway && r->c->inflight >= CS_MAX_INFLIGHT * 3 / 4 ? 1000 : 200;
+    if (p->status.verdict != CS_VERDICT_IN_PROGRESS || set->status.observed_generation != set->meta.generation)
+        return 200;
+    return share < 500 ? 500 : share < 10000 ? share : 10000;
 }
 
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)
