@@ -486,7 +486,8 @@ void cs_act(struct cs_controller *c, struct cs_set_run *r, const struct cs_obser
         cs_log_debug(c->o.log, "act", CS_KVS("cloneset", o->set->meta.name), CS_KVS("action", cs_action_name(a->kind)),
             CS_KVS("object", a->pod     ? a->pod->meta.name
                              : a->claim ? a->claim->meta.name
-                                        : a->name),
+                             : a->name  ? a->name
+                                        : ""),
             CS_KVS("why", a->why));
         act_one(r, o, a);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/api/gvr.h"
+#include "common/base/alloc.h"
 #include "controller/plan/parts.h"
 
 /* ---- which claim templates (U-09) ---- */
@@ -83,7 +84,7 @@ void cs_plan_create_claim(
     a = cs_plan_add(pl, CS_ACT_CREATE_CLAIM, why);
     a->vct = vcts->names[t];
     a->vcts = *vcts;
-    memcpy(a->name, name, sizeof(name));
+    a->name = cs_xstrdup(name);
     memcpy(a->id, id, CS_ID_SIZE);
 }
 
@@ -103,7 +104,7 @@ void cs_plan_confirm_absent(struct cs_planner *pl, const char *id, const char *w
     if (!cs_pod_name(pl->o->set->meta.name, id, name))
         return;
     a = cs_plan_add(pl, CS_ACT_CONFIRM_ABSENT, why);
-    memcpy(a->name, name, sizeof(name));
+    a->name = cs_xstrdup(name);
     memcpy(a->id, id, CS_ID_SIZE);
 }
 

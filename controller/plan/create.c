@@ -232,7 +232,7 @@ static void create_one(struct cs_planner *pl, const char *id, bool takeover, con
     a = cs_plan_add(pl, CS_ACT_CREATE_POD, takeover ? "its id and claims are there" : "scale-out");
     a->revision = rev->rev;
     a->vcts = vcts;
-    memcpy(a->name, name, sizeof(name));
+    a->name = cs_xstrdup(name);
     memcpy(a->id, id, CS_ID_SIZE);
 }
 

@@ -575,6 +575,8 @@ void cs_plan_make(struct cs_observation *o, struct cs_plan *ret)
 
 void cs_plan_done(struct cs_plan *p)
 {
+    for (uint32_t i = 0; i < p->n; i++)
+        free(p->actions[i].name);
     free(p->actions);
     free(p->notes);
     *p = (struct cs_plan){0};

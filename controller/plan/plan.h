@@ -50,7 +50,7 @@ struct cs_action {
     const char *vct; /* CREATE_CLAIM: claim template's name */
     struct cs_vcts vcts; /* CREATE_CLAIM, CREATE_POD: what it is made from */
     const char *request; /* EXPAND_CLAIM: the storage to ask for */
-    char name[CS_NAME_SIZE]; /* CREATE_*, CONFIRM_ABSENT: the object's name */
+    char *name; /* CREATE_*, CONFIRM_ABSENT: the object's name, owned by the plan; else NULL */
     char id[CS_ID_SIZE];
     bool gate_true; /* REFRESH: write the condition True */
     enum cs_lifecycle state; /* REFRESH, LIFECYCLE, REARM: new state, NONE: leave */

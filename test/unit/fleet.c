@@ -342,7 +342,7 @@ static const char *object_of(const struct cs_action *a)
         return a->pod->meta.name;
     if (a->kind == CS_ACT_DELETE_REVISION || a->kind == CS_ACT_RENUMBER_REVISION)
         return a->revision->meta.name;
-    return a->name;
+    return a->name ? a->name : "";
 }
 
 static bool under_way(const struct fleet *w, const struct cs_action *a)

@@ -123,7 +123,7 @@ static void a2_its_claim(void **state)
     fx_init(&f,
         "'volumeClaimTemplates':[{'metadata':{'name':'data','labels':{'l':'1','app':'other'},'annotations':{'a':'b'}},"
         "'spec':{'accessModes':['ReadWriteOnce']}}]");
-    struct cs_action a = {.vct = "data", .name = "data-web-k2x9d", .id = "k2x9d", .vcts = live(&f)};
+    struct cs_action a = {.vct = "data", .name = (char[]){"data-web-k2x9d"}, .id = "k2x9d", .vcts = live(&f)};
     assert_true(cs_body_claim(f.set, &a, &out, &err));
     assert_json(&out, "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data-web-k2x9d','"
                       "namespace':'ns','labels':{"
@@ -379,7 +379,7 @@ static void u09_pod_and_claim_are_made_from_what_is_given(void **state)
     assert_true(cs_body_pod(&n, &out, &err));
     assert_has(&out, "'volumes':[{'name':'old','persistentVolumeClaim':{'claimName':'old-web-k2x9d'}}]");
     cs_strbuf_clear(&out);
-    const struct cs_action a = {.vct = "old", .name = "old-web-k2x9d", .id = "k2x9d", .vcts = vcts};
+    const struct cs_action a = {.vct = "old", .name = (char[]){"old-web-k2x9d"}, .id = "k2x9d", .vcts = vcts};
     assert_true(cs_body_claim(f.set, &a, &out, &err));
     assert_has(&out, "'storageClassName':'s'");
     fx_done(&f);

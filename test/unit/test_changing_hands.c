@@ -141,7 +141,7 @@ static void edit(struct hands *h, enum cs_kind k, const char *name, ...)
 
 static const char *object_of(const struct cs_action *a)
 {
-    return a->claim ? a->claim->meta.name : a->pod ? a->pod->meta.name : a->name;
+    return a->claim ? a->claim->meta.name : a->pod ? a->pod->meta.name : a->name ? a->name : "";
 }
 
 /* The plan for a set that was just read: "kind object revision, …". */

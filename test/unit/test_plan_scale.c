@@ -217,7 +217,7 @@ static void d7_the_same_view_chooses_the_same_names(void **state)
     fx_init(&f, "'replicas':3");
     fx_rows(&f, "bbbbb new ready; ccccc new ready", false);
     assert_string_equal(fx_plan(&f), "create-pod * new");
-    memcpy(first, f.plan.actions[0].name, sizeof(first));
+    (void)snprintf(first, sizeof(first), "%s", f.plan.actions[0].name);
     fx_done(&f);
     fx_init(&f, "'replicas':3");
     fx_rows(&f, "ccccc new ready; bbbbb new ready", false); /* another order */
@@ -454,7 +454,7 @@ static void random_world(struct fx *f, struct cs_rand *r)
 /* The object of an action as one text; NULL for reads. */
 static const char *object_of(const struct cs_action *a, char buf[CS_NAME_SIZE + 8])
 {
-    const char *name = a->claim ? a->claim->meta.name : a->pod ? a->pod->meta.name : a->name;
+    const char *name = a->claim ? a->claim->meta.name : a->pod ? a->pod->meta.name : a->name ? a->name : "";
 
     if (a->kind == CS_ACT_READ_SET)
         return NULL;
