@@ -18,7 +18,8 @@ GATE = "InPlaceUpdateReady"
 
 def manifest(size, name="@NAME@", scheduler=None):
     """The CloneSet of a job. scheduler: somebody who does not exist, for Pods that are objects only."""
-    found = cloneset(name, size.pods, IMAGE, size.claims, type="InPlaceIfPossible", maxUnavailable="20%")
+    grace = {"inPlaceUpdateStrategy": {"gracePeriodSeconds": size.grace_s}} if size.grace_s else {}
+    found = cloneset(name, size.pods, IMAGE, size.claims, type="InPlaceIfPossible", maxUnavailable="20%", **grace)
     if size.claims:
         template = found["spec"]["volumeClaimTemplates"][0]
         template["metadata"]["name"] = "data"
@@ -29,15 +30,16 @@ def manifest(size, name="@NAME@", scheduler=None):
 
 
 class Size:
-    def __init__(self, pods, sets=1, claims=False):
-        self.pods, self.sets, self.claims = pods, sets, claims
+    def __init__(self, pods, sets=1, claims=False, grace_s=0):
+        self.pods, self.sets, self.claims, self.grace_s = pods, sets, claims, grace_s
 
     @property
     def all(self):
         return self.pods * self.sets
 
     def __str__(self):
-        return (f"{self.sets} sets × {self.pods}" if self.sets > 1 else str(self.pods)) + (" with claims" if self.claims else "")
+        return (f"{self.sets} sets × {self.pods}" if self.sets > 1 else str(self.pods)) + (
+            " with claims" if self.claims else "") + (" with grace" if self.grace_s else "")
 
 
 class Limit:
