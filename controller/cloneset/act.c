@@ -156,8 +156,7 @@ static const char *pod_template(struct cs_set_run *r, const struct cs_observatio
     struct cs_jdoc *doc, char **ret_owned)
 {
     for (uint32_t i = 0; i < o->n_revisions; i++)
-        if (o->revisions[i].rev == a->revision && o->revisions[i].digest == o->digest &&
-            cs_template_equal(o->revisions[i].norm, o->norm))
+        if (o->revisions[i].rev == a->revision && cs_norm_equal(o->revisions[i].norm, o->norm))
             return r->se->set->template_raw;
     return template_of(r, a, doc, ret_owned);
 }
@@ -265,7 +264,7 @@ static const struct cs_jtree *norm_of(const struct cs_observation *o, const stru
 {
     for (uint32_t i = 0; i < o->n_revisions; i++)
         if (o->revisions[i].rev == rev)
-            return o->revisions[i].norm;
+            return cs_norm_tree(o->revisions[i].norm);
     return NULL;
 }
 

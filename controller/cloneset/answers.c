@@ -448,8 +448,7 @@ static void on_taken(struct cs_ops *op, struct cs_json obj)
         struct cs_entry *e = cs_op_entry(op);
 
         /* Same name, other data, or somebody else's: the collision count makes another name (spec §4.2). */
-        if (!(ours || (e && e->loose)) || !e || !e->norm || e->digest != r->se->digest ||
-            !cs_template_equal(e->norm, r->se->norm))
+        if (r->se->set && (!(ours || (e && e->loose)) || !e || !e->norm || !cs_norm_equal(e->norm, r->se->norm)))
             r->collision_count++;
     } else if (r && !ours) {
         block(r, op, cs_op_entry(op));

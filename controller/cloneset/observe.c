@@ -146,8 +146,7 @@ static void add_revision(struct cs_observation *o, const struct cs_entry *e)
 {
     if (!e->obj || e->meta->deleted_ms != 0)
         return;
-    o->revisions[o->n_revisions++] =
-        (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .digest = e->digest, .busy = e->busy};
+    o->revisions[o->n_revisions++] = (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .busy = e->busy};
 }
 
 /* Spec §4.2: those of the set, and those without controller that its selector matches. */
@@ -177,7 +176,7 @@ static void observe_absent(struct cs_set_run *r, struct cs_observation *o)
 
 bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observation *ret)
 {
-    struct cs_observation o = {.set = r->se->set, .norm = r->se->norm, .digest = r->se->digest};
+    struct cs_observation o = {.set = r->se->set, .norm = r->se->norm};
 
     if (!o.set)
         return false;
@@ -203,6 +202,10 @@ bool cs_observe(struct cs_controller *c, struct cs_set_run *r, struct cs_observa
 
 void cs_observation_done(struct cs_observation *o)
 {
+    for (uint32_t i = 0; i < o->n_revisions; i++)
+        cs_norm_rest(o->revisions[i].norm);
+    if (o->norm)
+        cs_norm_rest(o->norm);
     free(o->pods);
     free(o->claims);
     free(o->revisions);

@@ -60,7 +60,7 @@ static void free_obj(struct cs_store *s, struct cs_entry *e)
     e->meta = NULL;
     cs_intern_unref(s->pool, e->refused);
     e->refused = NULL;
-    cs_jtree_free(e->norm);
+    cs_norm_free(e->norm);
     e->norm = NULL;
 }
 
@@ -85,6 +85,13 @@ static struct cs_set_entry *need_set(struct cs_store *s, const char *uid)
     return se;
 }
 
+static void lose_set(struct cs_set_entry *se)
+{
+    se->set = NULL;
+    cs_norm_free(se->norm);
+    se->norm = NULL;
+}
+
 static void free_set(struct cs_store *s, struct cs_set_entry *se)
 {
     HASH_DEL(s->sets, se);
@@ -94,7 +101,7 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
         cs_intern_unref(s->pool, se->free_ids[i].id);
     free(se->free_ids);
     free(se->blocked);
-    cs_jtree_free(se->norm);
+    cs_norm_free(se->norm);
     free(se->violations);
     free(se->uid);
     free(se);
@@ -194,7 +201,7 @@ static void free_entry(struct cs_store *s, struct cs_entry *e)
         struct cs_set_entry *se = cs_store_set(s, e->meta->uid);
 
         if (se && se->set == e->obj)
-            se->set = NULL;
+            lose_set(se);
     }
     unlink_entry(s, e);
     free_obj(s, e);
@@ -333,18 +340,6 @@ static struct cs_set_entry *owner_of(struct cs_store *s, const struct cs_meta *m
     return NULL;
 }
 
-static uint64_t template_digest(const char *raw, bool is_revision, struct cs_jtree **ret_norm)
-{
-    cs_autojdoc doc = {0};
-    struct cs_json t = {0};
-
-    if (*raw != '\0' && cs_jdoc_parse(&doc, raw, strlen(raw), NULL, NULL))
-        t = is_revision ? cs_revision_template(cs_jdoc_root(&doc)) : cs_jdoc_root(&doc);
-    cs_jtree_free(*ret_norm);
-    *ret_norm = cs_template_normalize(t);
-    return cs_template_digest(*ret_norm);
-}
-
 /* What the server refused may be asked once more: the user has edited what is asked for. */
 static void forget_refusals(struct cs_store *s, struct cs_set_entry *se)
 {
@@ -393,8 +388,12 @@ static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset
     validate(se, obj, set->meta.generation);
     if (se->set && (set->expand_claims != se->set->expand_claims || strcmp(se->set->vcts_raw, set->vcts_raw) != 0))
         forget_refusals(s, se);
-    if (!same || !se->norm)
-        se->digest = template_digest(set->template_raw, false, &se->norm);
+    if (same) {
+        se->norm->raw = set->template_raw;
+    } else {
+        cs_norm_free(se->norm);
+        se->norm = cs_norm_new(set->template_raw, false);
+    }
     se->set = set;
     changed(s, se);
 }
@@ -411,7 +410,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         adopt_set(s, json, obj);
         e->obj = NULL;
         if (old_se && old_se->set == old) {
-            old_se->set = NULL; /* same name, another uid */
+            lose_set(old_se); /* same name, another uid */
             changed(s, old_se);
             cs_store_collect(s, old_se);
         }
@@ -420,7 +419,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         free_obj(s, e);
         owner = owner_of(s, meta);
         if (e->kind == CS_K_REVISION)
-            e->digest = template_digest(((struct cs_revision *)obj)->data_raw, true, &e->norm);
+            e->norm = cs_norm_new(((struct cs_revision *)obj)->data_raw, true);
     }
     e->obj = obj;
     e->meta = meta;
@@ -507,7 +506,7 @@ static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
     if (e->kind == CS_K_SET && e->obj) {
         se = cs_store_set(s, e->meta->uid);
         if (se)
-            se->set = NULL;
+            lose_set(se);
     }
     free_obj(s, e);
     changed(s, se);
@@ -527,7 +526,7 @@ void cs_store_remove(struct cs_store *s, enum cs_kind k, const char *ns, const c
     se = k == CS_K_SET ? cs_store_set(s, e->meta->uid) : e->set;
     object_gone(s, e, rv);
     if (k == CS_K_SET && se) {
-        se->set = NULL;
+        lose_set(se);
         changed(s, se);
         cs_store_collect(s, se);
     }

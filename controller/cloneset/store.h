@@ -39,8 +39,7 @@ struct cs_entry {
     char *gone_uid; /* went while a request was under way: late answers about it are ignored; owned */
     uint64_t gone_rv; /* … up to this version: it may only have left the selection, and come back (D6) */
     uint64_t seen; /* list in which it was last seen */
-    struct cs_jtree *norm; /* revision: normal form of its template; owned */
-    uint64_t digest;
+    struct cs_norm *norm; /* of a revision's template; owned */
 };
 
 struct cs_entries {
@@ -80,8 +79,7 @@ struct cs_set_entry {
     char *uid;
     struct cs_cloneset *set; /* borrowed from its entry; NULL: not seen (yet, or any more) */
     struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
-    struct cs_jtree *norm; /* normal form of the live template; owned */
-    uint64_t digest;
+    struct cs_norm *norm; /* of the live template; owned; NULL without set */
     char *violations; /* the rules of admission that the set breaks, one line; owned; NULL: none */
     int64_t validated; /* generation that was looked at for them */
     struct cs_set_run *run; /* the reconciler's; NULL until needed */

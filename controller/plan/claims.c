@@ -63,14 +63,16 @@ void cs_plan_claim_templates(struct cs_planner *pl)
 {
     const struct cs_vcts recorded = recorded_vcts(pl->current->rev);
     const struct cs_vcts live = cs_plan_live_vcts(pl);
+    const struct cs_jtree *norm;
 
     pl->old_vcts = live;
     if (pl->current == pl->update || !pl->current->norm)
         return;
-    if (recorded.n > 0 && !unmet_mount(pl->current->norm, &recorded))
+    norm = cs_norm_tree(pl->current->norm);
+    if (recorded.n > 0 && !unmet_mount(norm, &recorded))
         pl->old_vcts = recorded;
     else
-        pl->old_lacks = unmet_mount(pl->current->norm, &live);
+        pl->old_lacks = unmet_mount(norm, &live);
 }
 
 void cs_plan_create_claim(

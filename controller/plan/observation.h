@@ -10,7 +10,7 @@
 #include "common/api/pod.h"
 #include "common/cloneset/gates.h"
 #include "common/cloneset/names.h"
-#include "common/cloneset/template.h"
+#include "common/cloneset/norm.h"
 #include "controller/plan/status_plan.h"
 
 /* Claim templates, borrowed: the live ones, or those that a revision recorded (U-09). */
@@ -58,8 +58,7 @@ struct cs_view_claim {
 
 struct cs_view_revision {
     const struct cs_revision *rev;
-    struct cs_jtree *norm; /* normal form of its template; borrowed */
-    uint64_t digest;
+    struct cs_norm *norm; /* of its template; borrowed */
     enum cs_busy busy;
 };
 
@@ -71,8 +70,7 @@ struct cs_observation {
     uint32_t n_claims;
     struct cs_view_revision *revisions; /* sorted by (revision, creation, name), spec §4.2 */
     uint32_t n_revisions;
-    const struct cs_jtree *norm; /* normal form of the live template */
-    uint64_t digest;
+    struct cs_norm *norm; /* of the live template */
     bool revision_busy; /* a write of a revision is under way */
     const char **absent; /* ids of which the server said that no Pod has them (D6), sorted */
     uint32_t n_absent;

@@ -10,7 +10,7 @@
 
 static bool same_template(const struct cs_observation *o, const struct cs_view_revision *r)
 {
-    return r->norm && r->digest == o->digest && cs_template_equal(r->norm, o->norm);
+    return r->norm && cs_norm_equal(r->norm, o->norm);
 }
 
 const struct cs_view_revision *cs_plan_revision_of(const struct cs_planner *pl, const char *revision)

@@ -28,7 +28,8 @@ static const struct cs_template_diff *diff_of(struct updater *u, const struct cs
     size_t i = (size_t)(from - u->pl->o->revisions);
 
     if (!u->v.known[i]) {
-        cs_template_diff(from->norm, u->target->norm, u->pl->o->gates->vertical_scaling, &u->v.diffs[i]);
+        cs_template_diff(
+            cs_norm_tree(from->norm), cs_norm_tree(u->target->norm), u->pl->o->gates->vertical_scaling, &u->v.diffs[i]);
         u->v.known[i] = true;
     }
     return &u->v.diffs[i];
@@ -75,7 +76,7 @@ static void check_resize(struct updater *u, const struct cs_pod *p, struct way *
     if (!w->diff->resources_changed && p->state != CS_LC_UPDATING)
         return;
     cs_inplace_state_parse(p->state == CS_LC_UPDATING ? p->inplace_state : NULL, &s);
-    cs_resize_make(w->from->norm, u->target->norm, &s.resize, &resize);
+    cs_resize_make(cs_norm_tree(w->from->norm), cs_norm_tree(u->target->norm), &s.resize, &resize);
     w->resize = resize.n > 0;
     if (w->diff->resources_changed)
         w->obstacle = cs_resize_obstacle(p, &resize);

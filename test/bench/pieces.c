@@ -3,6 +3,7 @@
  * The product's parts by themselves, as fast as this machine does them: no network, no kernel.
  *
  *     pieces decode FLEET PODS          the first list, then a change of each Pod, from the bytes of a watch into the store
+ *     pieces sets FLEET SETS            so many sets, each with its revision, in the store
  *     pieces plan FLEET PODS TIMES      one pass over a set in the middle of a rollout
  *     pieces admit PATH REVIEW TIMES    from the body of a request to the body of its answer
  *     pieces patch FLEET REVIEW TIMES   the patch of the defaults; the patch of an update in place
@@ -211,6 +212,45 @@ static void run_decode(const struct fleet *f, uint32_t n)
     cs_store_done(&store);
 }
 
+/* ---- sets ---- */
+
+/* The i-th set, or its revision: as the fleet's, with names, labels and uids of its own. */
+static void apply_numbered(struct cs_store *s, enum cs_kind k, const char *text, uint32_t i)
+{
+    static const char name[] = "shop";
+    const size_t shared_len = strlen(SET_UID) - 6;
+    cs_autostrbuf out = CS_STRBUF_INIT;
+
+    for (const char *at = text; *at;) {
+        if (strncmp(at, SET_UID, strlen(SET_UID)) == 0) {
+            cs_strbuf_addf(&out, "%.*s%06u", (int)shared_len, SET_UID, i);
+            at += strlen(SET_UID);
+        } else if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] != '/') { /* not of an image */
+            cs_strbuf_addf(&out, "%s%06u", name, i);
+            at += strlen(name);
+        } else {
+            cs_strbuf_addc(&out, *at++);
+        }
+    }
+    apply(s, k, cs_strbuf_str(&out));
+}
+
+static void run_sets(const struct fleet *f, uint32_t n)
+{
+    struct cs_store store;
+    size_t before;
+
+    store_begin(&store, f, 1);
+    before = heap_bytes();
+    for (uint32_t i = 0; i < n; i++) {
+        apply_numbered(&store, CS_K_SET, f->set, i);
+        apply_numbered(&store, CS_K_REVISION, f->new, i);
+    }
+    (void)printf("{\"sets\": %u, \"bytes_each\": %zu, \"kept_bytes_per_set\": %.0f}\n", n, strlen(f->set),
+        (double)(heap_bytes() - before) / n);
+    cs_store_done(&store);
+}
+
 /* ---- plan ---- */
 
 struct bed {
@@ -241,7 +281,7 @@ static void bed_init(struct bed *b, const struct fleet *f, uint32_t n)
     for (unsigned i = 0; i < 2; i++) {
         const struct cs_entry *e = cs_store_find(&b->store, CS_K_REVISION, "store", i ? NEW : OLD);
 
-        b->revisions[i] = (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .digest = e->digest};
+        b->revisions[i] = (struct cs_view_revision){.rev = e->obj, .norm = e->norm};
     }
 }
 
@@ -264,7 +304,6 @@ static int64_t plan_once(const struct bed *b, uint32_t n, uint32_t *ret_actions)
     o.revisions = revisions;
     o.n_revisions = 2;
     o.norm = b->se->norm;
-    o.digest = b->se->digest;
     o.set_fresh = true;
     o.gates = &b->gates;
     o.now_ms = NOW_MS;
@@ -403,12 +442,14 @@ int main(int argc, char **argv)
         return 0;
     }
     if (argc < 4) {
-        (void)fprintf(stderr, "usage: pieces decode|plan|admit|patch …\n");
+        (void)fprintf(stderr, "usage: pieces decode|sets|plan|admit|patch …\n");
         return 2;
     }
     fleet_read(&f, argv[2]);
     if (strcmp(what, "decode") == 0)
         run_decode(&f, (uint32_t)strtoul(argv[3], NULL, 10));
+    else if (strcmp(what, "sets") == 0)
+        run_sets(&f, (uint32_t)strtoul(argv[3], NULL, 10));
     else if (strcmp(what, "plan") == 0 && argc == 5)
         run_plan(&f, (uint32_t)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
     else if (strcmp(what, "patch") == 0 && argc == 5)

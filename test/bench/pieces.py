@@ -17,6 +17,7 @@ import reviews
 COMMAND = "make bench-pieces"
 PATHS = {"validate": "/validate-apps-kruise-io-cloneset", "mutate": "/mutate-apps-kruise-io-cloneset"}
 PODS = 5000
+SETS = 1000
 PLANNED = {10: 200, 100: 200, 1000: 100, 10000: 40}  # Pods: how often the pass is tried
 FLAT = 1.5
 BATCHES = 20
@@ -45,6 +46,9 @@ def decode(add, program, made):
     add(f"pieces: first list of {PODS:,} Pods, {size}", measured=f"{got['list_mb_per_s']:.0f} MB/s")
     add("pieces: kept for a Pod, its place in the store included", measured=f"{got['kept_bytes_per_pod']:,.0f} bytes")
     add(f"pieces: watch events of Pods, {size}", measured=f"{got['events_per_s']:,.0f}/s")
+    kept = run([program, "sets", made, str(SETS)])
+    add(f"pieces: kept for a set of {kept['bytes_each'] / 1000:.1f} KB, with its revision",
+        measured=f"{kept['kept_bytes_per_set']:,.0f} bytes")
 
 
 def plan(add, program, made):

@@ -238,7 +238,7 @@ static void revision_request(struct fleet *w, const struct fleet_request *q)
         f->vrevs[last] = v;
         if (q->a.kind == CS_ACT_DELETE_REVISION) {
             cs_revision_free(f->pool, r);
-            cs_jtree_free(v.norm);
+            cs_norm_free(v.norm);
             f->revs[last] = NULL;
             f->vrevs[last] = (struct cs_view_revision){0};
             f->o.n_revisions--;

@@ -47,7 +47,7 @@ bool fleet_apply(struct fleet *w, const char *spec, struct fleet_template t, boo
                  : cs_xstrdup("");
     if (w->fx.set) {
         cs_cloneset_free(w->fx.pool, w->fx.set);
-        cs_jtree_free(w->fx.norm);
+        cs_norm_free(w->fx.norm);
     }
     fx_set(&w->fx, spec, tmpl, status);
     w->fx.set->meta.generation = generation;

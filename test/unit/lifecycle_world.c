@@ -49,7 +49,7 @@ void hw_respec(struct hw *w)
     cs_autofree char *status = cs_xasprintf("'currentRevision':'%s'", w->current);
 
     cs_cloneset_free(w->f.pool, w->f.set);
-    cs_jtree_free(w->f.norm);
+    cs_norm_free(w->f.norm);
     fx_set(&w->f, spec, templates[w->template].text, status);
 }
 

@@ -88,10 +88,7 @@ void fx_revision_with(struct fx *f, const char *name, int64_t number, const char
     fx_parse(f, text, &doc);
     f->revs[i] = cs_revision_decode(f->pool, cs_jdoc_root(&doc), &err);
     assert_non_null(f->revs[i]);
-    assert_true(cs_jdoc_parse(&data, f->revs[i]->data_raw, strlen(f->revs[i]->data_raw), NULL, &err));
-    f->vrevs[i] = (struct cs_view_revision){
-        .rev = f->revs[i], .norm = cs_template_normalize(cs_revision_template(cs_jdoc_root(&data)))};
-    f->vrevs[i].digest = cs_template_digest(f->vrevs[i].norm);
+    f->vrevs[i] = (struct cs_view_revision){.rev = f->revs[i], .norm = cs_norm_new(f->revs[i]->data_raw, true)};
 }
 
 void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status)
@@ -111,11 +108,9 @@ void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status
     if (!f->set)
         fail_msg("%s", err.message);
     cs_cloneset_default(f->pool, &f->set->spec);
-    assert_true(cs_jdoc_parse(&t, f->set->template_raw, strlen(f->set->template_raw), NULL, &err));
-    f->norm = cs_template_normalize(cs_jdoc_root(&t));
+    f->norm = cs_norm_new(f->set->template_raw, false);
     f->o.set = f->set;
     f->o.norm = f->norm;
-    f->o.digest = cs_template_digest(f->norm);
 }
 
 void fx_empty(struct fx *f)
@@ -428,10 +423,10 @@ void fx_done(struct fx *f)
         cs_pod_free(f->pool, f->pods[i]);
         cs_claim_free(f->pool, f->claims[i]);
         cs_revision_free(f->pool, f->revs[i]);
-        cs_jtree_free(f->vrevs[i].norm);
+        cs_norm_free(f->vrevs[i].norm);
     }
     cs_cloneset_free(f->pool, f->set);
-    cs_jtree_free(f->norm);
+    cs_norm_free(f->norm);
     for (size_t i = 0; i < f->n_texts; i++)
         free(f->texts[i]);
     cs_intern_free(f->pool);

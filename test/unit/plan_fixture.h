@@ -46,7 +46,7 @@ struct fx {
     char *texts[4 * FX_MAX];
     size_t n_texts;
     const char *absent[FX_MAX];
-    struct cs_jtree *norm;
+    struct cs_norm *norm;
     struct cs_gates gates;
     struct cs_observation o;
     struct cs_plan plan;

@@ -115,8 +115,8 @@ static struct cs_inplace_body resize_world(struct fx *f, const char *pod, const 
         .from = f->revs[0],
         .to = f->revs[1],
         .now_ms = AT,
-        .from_norm = f->vrevs[0].norm,
-        .to_norm = f->vrevs[1].norm};
+        .from_norm = cs_norm_tree(f->vrevs[0].norm),
+        .to_norm = cs_norm_tree(f->vrevs[1].norm)};
 }
 
 static void a3_resources_are_recorded_and_not_patched(void **state)

@@ -358,7 +358,7 @@ static void the_template_is_normalised_once_per_change(void **state)
 {
     struct bed b;
     struct cs_set_entry *se;
-    const struct cs_jtree *norm;
+    const struct cs_norm *norm;
     uint64_t digest;
 
     (void)state;
@@ -366,11 +366,12 @@ static void the_template_is_normalised_once_per_change(void **state)
     set(&b, "u1", 3, "nginx:1");
     se = cs_store_set(&b.s, "u1");
     norm = se->norm;
-    digest = se->digest;
+    digest = norm->digest;
     set(&b, "u1", 4, "nginx:1"); /* a status write */
     assert_ptr_equal(se->norm, norm);
+    assert_ptr_equal(norm->raw, se->set->template_raw); /* of the set that is held now */
     set(&b, "u1", 5, "nginx:2");
-    assert_true(se->digest != digest);
+    assert_true(se->norm->digest != digest);
     assert_int_equal(se->set->meta.rv, 5);
     cs_store_done(&b.s);
 }

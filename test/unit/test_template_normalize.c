@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/cloneset/norm.h"
 #include "test/unit/api_fixture.h"
 #include "test/unit/template_fixture.h"
 #include "test/unit/template_random.h"
@@ -20,6 +21,18 @@ struct row {
     const char *a, *b;
 };
 
+/* As they are kept, the trees put away. */
+static bool kept_are_equal(const char *a, const char *b)
+{
+    autosample x = sample_of(a), y = sample_of(b);
+    struct cs_norm *p = cs_norm_new(x.text, false), *q = cs_norm_new(y.text, false);
+    bool equal = cs_norm_equal(p, q);
+
+    cs_norm_free(p);
+    cs_norm_free(q);
+    return equal;
+}
+
 static void check_rows(const struct row *rows, size_t n, bool equal)
 {
     for (size_t i = 0; i < n; i++) {
@@ -28,6 +41,8 @@ static void check_rows(const struct row *rows, size_t n, bool equal)
 
         if (cs_template_equal(a, b) != equal || cs_template_equal(b, a) != equal)
             fail_msg("%s: expected to be %s", rows[i].what, equal ? "the same" : "different");
+        if (kept_are_equal(rows[i].a, rows[i].b) != equal)
+            fail_msg("%s: without the trees expected to be %s", rows[i].what, equal ? "the same" : "different");
         if (equal && cs_template_digest(a) != cs_template_digest(b))
             fail_msg("%s: equal, but of different digests", rows[i].what);
     }
@@ -283,6 +298,10 @@ static void what_means_something_is_a_change(void **state)
 static void an_absent_pull_policy_equals_two_that_differ(void **state)
 {
     (void)state;
+    assert_true(kept_are_equal(CONTAINER(""), CONTAINER(",'imagePullPolicy':'Always'")));
+    assert_true(kept_are_equal(CONTAINER(""), CONTAINER(",'imagePullPolicy':'IfNotPresent'")));
+    assert_false(
+        kept_are_equal(CONTAINER(",'imagePullPolicy':'Always'"), CONTAINER(",'imagePullPolicy':'IfNotPresent'")));
     cs_autojtree *absent = normal_form(CONTAINER(""));
     cs_autojtree *always = normal_form(CONTAINER(",'imagePullPolicy':'Always'"));
     cs_autojtree *if_absent = normal_form(CONTAINER(",'imagePullPolicy':'IfNotPresent'"));
@@ -291,6 +310,25 @@ static void an_absent_pull_policy_equals_two_that_differ(void **state)
     assert_true(cs_template_equal(absent, if_absent));
     assert_false(cs_template_equal(always, if_absent));
     assert_true(cs_template_digest(always) == cs_template_digest(if_absent));
+}
+
+static void a_tree_that_nobody_asks_for_is_put_away_and_made_again(void **state)
+{
+    (void)state;
+    autosample s = sample_of("{'spec':{'template':{'$patch':'replace','spec':{'nodeName':'n'}}}}");
+    struct cs_norm *n = cs_norm_new(s.text, true);
+
+    assert_null(n->tree);
+    for (unsigned i = 0; i < 2; i++) {
+        cs_autofree char *text = printed(cs_norm_tree(n));
+
+        assert_string_equal(text, "{\"spec\":{\"nodeName\":\"n\"}}");
+        cs_norm_rest(n);
+        assert_non_null(n->tree);
+        cs_norm_rest(n);
+        assert_null(n->tree);
+    }
+    cs_norm_free(n);
 }
 
 static void the_normal_form_is_sorted_and_says_only_what_counts(void **state)
@@ -489,6 +527,7 @@ int main(void)
         cmocka_unit_test(writing_down_a_default_of_a_volume_is_no_change),
         cmocka_unit_test(what_means_something_is_a_change),
         cmocka_unit_test(an_absent_pull_policy_equals_two_that_differ),
+        cmocka_unit_test(a_tree_that_nobody_asks_for_is_put_away_and_made_again),
         cmocka_unit_test(the_normal_form_is_sorted_and_says_only_what_counts),
         cmocka_unit_test(what_is_no_object_is_an_empty_template),
         cmocka_unit_test(injecting_the_peers_defaults_changes_nothing),
