@@ -176,6 +176,7 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
         .vcts = a->vcts,
         .now_ms = o->now_ms,
         .short_hash = o->gates->short_hash};
+    struct cs_pending *p;
     struct cs_entry *e;
     struct cs_ops *op;
 
@@ -187,9 +188,10 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
     if (e->busy != CS_IDLE)
         return; /* its answer decides */
     e->busy = CS_BUSY_CREATE;
-    memcpy(e->id, a->id, CS_ID_SIZE);
-    free(e->revision);
-    e->revision = cs_xstrdup(n.revision);
+    p = cs_entry_pending(c->store.pool, e);
+    memcpy(p->id, a->id, CS_ID_SIZE);
+    cs_intern_unref(c->store.pool, p->revision);
+    p->revision = cs_intern_ref(c->store.pool, n.revision);
     op = op_new(r, CS_K_POD, a->name, a->kind);
     memcpy(op->id, a->id, CS_ID_SIZE);
     r->creates++;
@@ -212,7 +214,7 @@ static void create_claim(struct cs_set_run *r, const struct cs_action *a)
     if (e->busy != CS_IDLE)
         return; /* its answer decides */
     e->busy = CS_BUSY_CREATE;
-    memcpy(e->id, a->id, CS_ID_SIZE);
+    memcpy(cs_entry_pending(c->store.pool, e)->id, a->id, CS_ID_SIZE);
     op = op_new(r, CS_K_CLAIM, a->name, a->kind);
     memcpy(op->id, a->id, CS_ID_SIZE);
     r->creates++;

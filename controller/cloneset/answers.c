@@ -182,7 +182,7 @@ static bool was_seen(struct cs_ops *op)
 {
     const struct cs_entry *e = cs_op_entry(op);
 
-    return e && (e->obj || e->gone_uid);
+    return e && (e->obj || e->pending->gone_uid);
 }
 
 static void on_timer_send(void *ctx)
@@ -346,8 +346,8 @@ static void on_refused_growth(struct cs_ops *op, const struct cs_error *err)
     struct cs_entry *e = cs_op_entry(op);
 
     if (e && e->obj) {
-        cs_intern_unref(op->c->store.pool, e->refused);
-        e->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
+        cs_intern_unref(op->c->store.pool, cs_claim_of(e)->refused);
+        cs_claim_of(e)->refused = cs_intern_str(op->c->store.pool, cs_str(op->request));
     }
     if (r)
         cs_run_eventf(op->c, r, true, "FailedExpandVolumeClaim", "pvc %s cannot grow to %s: %s", op->name, op->request,
@@ -448,7 +448,8 @@ static void on_taken(struct cs_ops *op, struct cs_json obj)
         struct cs_entry *e = cs_op_entry(op);
 
         /* Same name, other data, or somebody else's: the collision count makes another name (spec §4.2). */
-        if (r->se->set && (!(ours || (e && e->loose)) || !e || !e->norm || !cs_norm_equal(e->norm, r->se->norm)))
+        if (r->se->set &&
+            (!(ours || (e && e->loose)) || !e || !e->obj || !cs_norm_equal(cs_revision_of(e)->norm, r->se->norm)))
             r->collision_count++;
     } else if (r && !ours) {
         block(r, op, cs_op_entry(op));
@@ -504,7 +505,7 @@ static void note_late(struct cs_ops *op)
 
     if ((op->action != CS_ACT_DELETE_CLAIM && op->action != CS_ACT_HAND_OVER) || !e || !e->obj)
         return;
-    e->late_rv = e->meta->rv;
+    cs_claim_of(e)->late_rv = e->meta->rv;
 }
 
 static void on_failure(struct cs_ops *op, const struct cs_error *err)

@@ -37,9 +37,9 @@ static void observe_pods(struct cs_controller *c, struct cs_set_run *r, struct c
         if (!p && e->busy != CS_BUSY_CREATE)
             continue; /* gone; only an answer is awaited */
         *v = (struct cs_view_pod){.pod = p, .busy = e->busy};
-        v->name = p ? p->meta.name : strchr(e->key, '/') + 1;
-        v->id = p ? p->id : e->id;
-        v->revision = p ? p->revision : e->revision;
+        v->name = p ? p->meta.name : e->pending->name;
+        v->id = p ? p->id : e->pending->id;
+        v->revision = p ? p->revision : e->pending->revision;
         if (p && (cs_pod_terminating(p) || p->ready.status != CS_COND_TRUE))
             v->node_lost = node_lost(c, p);
         if (p && !cs_pod_terminating(p) && o->set->n_topology_keys > 0)
@@ -65,7 +65,7 @@ static bool claim_name_fits(const struct cs_cloneset *set, const struct cs_claim
 #define ABSENT_FOR_MS 5000 /* how long ago a read may have been sent for its 404 to justify the deletion of a claim */
 
 /* What is known of the Pod that the claim waits for, or that is no more. */
-static void add_pod_facts(struct cs_view_claim *v, const struct cs_entry *e, const struct cs_set_run *r)
+static void add_pod_facts(struct cs_view_claim *v, const struct cs_claim_entry *e, const struct cs_set_run *r)
 {
     const struct cs_free_id *f = cs_set_free_find(r->se, v->id);
 
@@ -76,8 +76,9 @@ static void add_pod_facts(struct cs_view_claim *v, const struct cs_entry *e, con
         f->absent && f->asked.seq >= e->seq && cs_loop_now_ms(r->c->o.loop) - f->asked.at_ms <= ABSENT_FOR_MS; /* D5d */
 }
 
-static void add_claim(struct cs_observation *o, const struct cs_entry *e, const struct cs_set_run *r, size_t *cap)
+static void add_claim(struct cs_observation *o, struct cs_entry *e, const struct cs_set_run *r, size_t *cap)
 {
+    const struct cs_claim_entry *known = cs_claim_of(e);
     const struct cs_claim *claim = e->obj;
     struct cs_view_claim *v;
     size_t n = o->n_claims;
@@ -89,21 +90,21 @@ static void add_claim(struct cs_observation *o, const struct cs_entry *e, const 
     cs_grow(o->claims, n, *cap);
     v = &o->claims[o->n_claims++];
     *v = (struct cs_view_claim){.claim = claim, .busy = e->busy};
-    v->name = claim ? claim->meta.name : strchr(e->key, '/') + 1;
-    v->id = claim ? claim->id : e->id;
+    v->name = claim ? claim->meta.name : e->pending->name;
+    v->id = claim ? claim->id : e->pending->id;
     v->foreign = claim && !claim_name_fits(o->set, claim);
-    v->refused = e->refused;
+    v->refused = known->refused;
     v->made = e->busy == CS_BUSY_CREATE; /* the watch may report it before its request is answered */
-    v->taken_late = claim && claim->meta.rv == e->late_rv;
+    v->taken_late = claim && claim->meta.rv == known->late_rv;
     v->unfenced = claim && (claim->meta.rv <= r->c->fence_rv || v->taken_late);
-    add_pod_facts(v, e, r);
+    add_pod_facts(v, known, r);
 }
 
 /* Claims that were handed over to a Pod are linked to no set: they are found through their Pod. */
 static void add_handed_claims(struct cs_set_run *r, struct cs_observation *o, const struct cs_pod *p, size_t *cap)
 {
     for (uint32_t i = 0; p && i < p->n_claims; i++) {
-        const struct cs_entry *e = cs_store_find(&r->c->store, CS_K_CLAIM, p->meta.ns, p->claims[i]);
+        struct cs_entry *e = cs_store_find(&r->c->store, CS_K_CLAIM, p->meta.ns, p->claims[i]);
         const struct cs_owner *owner = e && e->obj && !e->set ? cs_meta_controller(e->meta) : NULL;
 
         if (owner && cs_streq(owner->uid, p->meta.uid))
@@ -142,11 +143,12 @@ static int by_number(const void *x, const void *y)
     return strcmp(a->meta.name, b->meta.name);
 }
 
-static void add_revision(struct cs_observation *o, const struct cs_entry *e)
+static void add_revision(struct cs_observation *o, struct cs_entry *e)
 {
     if (!e->obj || e->meta->deleted_ms != 0)
         return;
-    o->revisions[o->n_revisions++] = (struct cs_view_revision){.rev = e->obj, .norm = e->norm, .busy = e->busy};
+    o->revisions[o->n_revisions++] =
+        (struct cs_view_revision){.rev = e->obj, .norm = cs_revision_of(e)->norm, .busy = e->busy};
 }
 
 /* Spec §4.2: those of the set, and those without controller that its selector matches. */

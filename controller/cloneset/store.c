@@ -35,33 +35,46 @@ void cs_store_init(struct cs_store *s, const struct cs_store_hooks *hooks)
     *s = (struct cs_store){.pool = cs_intern_new(), .hooks = *hooks};
 }
 
-static void free_obj(struct cs_store *s, struct cs_entry *e)
+static void free_obj(struct cs_store *s, enum cs_kind k, void *obj)
 {
-    switch (e->kind) {
+    switch (k) {
     case CS_K_SET:
-        cs_cloneset_free(s->pool, e->obj);
+        cs_cloneset_free(s->pool, obj);
         break;
     case CS_K_POD:
-        cs_pod_free(s->pool, e->obj);
+        cs_pod_free(s->pool, obj);
         break;
     case CS_K_CLAIM:
-        cs_claim_free(s->pool, e->obj);
+        cs_claim_free(s->pool, obj);
         break;
     case CS_K_REVISION:
-        cs_revision_free(s->pool, e->obj);
+        cs_revision_free(s->pool, obj);
         break;
     case CS_K_NODE:
-        cs_node_free(s->pool, e->obj);
+        cs_node_free(s->pool, obj);
         break;
     case CS_K_COUNT:
         break;
     }
+}
+
+static void forget_refusal(struct cs_store *s, struct cs_claim_entry *c)
+{
+    cs_intern_unref(s->pool, c->refused);
+    c->refused = NULL;
+}
+
+/* The object, and what is kept of this version of it. */
+static void forget_obj(struct cs_store *s, struct cs_entry *e)
+{
+    free_obj(s, e->kind, e->obj);
     e->obj = NULL;
-    e->meta = NULL;
-    cs_intern_unref(s->pool, e->refused);
-    e->refused = NULL;
-    cs_norm_free(e->norm);
-    e->norm = NULL;
+    if (e->kind == CS_K_CLAIM)
+        forget_refusal(s, cs_claim_of(e));
+    if (e->kind == CS_K_REVISION) {
+        cs_norm_free(cs_revision_of(e)->norm);
+        cs_revision_of(e)->norm = NULL;
+    }
 }
 
 struct cs_set_entry *cs_store_set(struct cs_store *s, const char *uid)
@@ -146,7 +159,10 @@ static void take_out(struct cs_entries *list, const struct cs_entry *e)
 
 static void put_in(struct cs_entries *list, struct cs_entry *e)
 {
-    cs_grow(list->items, (size_t)list->n, list->cap);
+    if (list->n == list->cap) { /* most sets have few */
+        list->cap += list->cap / 2 + 1;
+        list->items = cs_xrealloc(list->items, list->cap, sizeof(struct cs_entry *));
+    }
     e->at = list->n;
     list->items[list->n++] = e;
 }
@@ -204,24 +220,19 @@ static void free_entry(struct cs_store *s, struct cs_entry *e)
             lose_set(se);
     }
     unlink_entry(s, e);
-    free_obj(s, e);
-    HASH_DEL(s->tables[e->kind], e);
-    free(e->revision);
-    free(e->gone_uid);
-    free(e->key);
-    free(e);
+    forget_obj(s, e);
+    cs_entry_settled(s->pool, e);
+    cs_entry_drop(&s->tables[e->kind], e);
 }
 
 void cs_store_done(struct cs_store *s)
 {
     s->hooks = (struct cs_store_hooks){0};
     for (int k = 0; k < CS_K_COUNT; k++) {
-        struct cs_entry *e;
-        struct cs_entry *tmp;
-
-        HASH_ITER (hh, s->tables[k], e, tmp) {
+        cs_entry_foreach (e, &s->tables[k]) {
             free_entry(s, e);
         }
+        cs_entry_table_done(&s->tables[k]);
     }
     struct cs_set_entry *se;
     struct cs_set_entry *stmp;
@@ -234,37 +245,22 @@ void cs_store_done(struct cs_store *s)
     s->pool = NULL;
 }
 
-char *cs_store_key(const char *ns, const char *name)
-{
-    return cs_xasprintf("%s/%s", ns ? ns : "", name);
-}
-
 struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
 {
-    cs_autofree char *key = cs_store_key(ns, name);
-    struct cs_entry *e = NULL;
-
-    HASH_FIND_STR(s->tables[k], key, e);
-    return e;
-}
-
-static struct cs_entry *need_entry(struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
-{
-    struct cs_entry *e = cs_store_find(s, k, ns, name);
-
-    if (e)
-        return e;
-    e = cs_new(struct cs_entry);
-    e->kind = k;
-    e->key = cs_store_key(ns, name);
-    HASH_ADD_KEYPTR(hh, s->tables[k], e->key, strlen(e->key), e);
-    return e;
+    return cs_entry_find(&s->tables[k], ns ? ns : "", name);
 }
 
 struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_set_entry *set, const char *name)
 {
-    struct cs_entry *e = need_entry(s, k, set->set->meta.ns, name);
+    const char *ns = set->set->meta.ns;
+    struct cs_entry *e = cs_store_find(s, k, ns, name);
 
+    if (!e) {
+        e = cs_entry_add(&s->tables[k], k, ns, name);
+        e->pending = cs_new(struct cs_pending);
+        e->pending->ns = cs_intern_ref(s->pool, ns);
+        e->pending->name = cs_intern_str(s->pool, cs_str(name));
+    }
     if (!e->set && !e->obj) /* somebody else's object stays somebody else's */
         link_entry(s, e, set);
     return e;
@@ -275,14 +271,12 @@ void cs_store_settle(struct cs_store *s, struct cs_entry *e)
     struct cs_set_entry *se = e->set;
 
     e->busy = CS_IDLE;
-    free(e->gone_uid);
-    e->gone_uid = NULL;
-    free(e->revision);
-    e->revision = NULL;
-    if (!e->obj)
+    if (!e->obj) {
         free_entry(s, e);
-    else
-        changed(s, se);
+        return;
+    }
+    cs_entry_settled(s->pool, e);
+    changed(s, se);
 }
 
 static void *decode(
@@ -323,13 +317,6 @@ static void *decode(
     return NULL;
 }
 
-static void drop_decoded(struct cs_store *s, enum cs_kind k, void *obj)
-{
-    struct cs_entry tmp = {.kind = k, .obj = obj};
-
-    free_obj(s, &tmp);
-}
-
 /* The CloneSet an object belongs to, by its controller owner's uid; NULL: nobody's that we care for. */
 static struct cs_set_entry *owner_of(struct cs_store *s, const struct cs_meta *m)
 {
@@ -343,12 +330,8 @@ static struct cs_set_entry *owner_of(struct cs_store *s, const struct cs_meta *m
 /* What the server refused may be asked once more: the user has edited what is asked for. */
 static void forget_refusals(struct cs_store *s, struct cs_set_entry *se)
 {
-    for (uint32_t i = 0; i < se->entries[CS_K_CLAIM].n; i++) {
-        struct cs_entry *e = se->entries[CS_K_CLAIM].items[i];
-
-        cs_intern_unref(s->pool, e->refused);
-        e->refused = NULL;
-    }
+    for (uint32_t i = 0; i < se->entries[CS_K_CLAIM].n; i++)
+        forget_refusal(s, cs_claim_of(se->entries[CS_K_CLAIM].items[i]));
 }
 
 /* As many as fit an event; the rest is counted. */
@@ -408,7 +391,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         struct cs_set_entry *old_se = old ? cs_store_set(s, old->meta.uid) : NULL;
 
         adopt_set(s, json, obj);
-        e->obj = NULL;
+        e->obj = obj;
         if (old_se && old_se->set == old) {
             lose_set(old_se); /* same name, another uid */
             changed(s, old_se);
@@ -416,14 +399,15 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
         }
         cs_cloneset_free(s->pool, old);
     } else {
-        free_obj(s, e);
+        forget_obj(s, e);
+        e->obj = obj;
         owner = owner_of(s, meta);
-        if (e->kind == CS_K_REVISION)
-            e->norm = cs_norm_new(((struct cs_revision *)obj)->data_raw, true);
     }
-    e->obj = obj;
-    e->meta = meta;
-    e->seq = ++s->seq;
+    s->seq++;
+    if (e->kind == CS_K_CLAIM)
+        cs_claim_of(e)->seq = s->seq;
+    if (e->kind == CS_K_REVISION)
+        cs_revision_of(e)->norm = cs_norm_new(((struct cs_revision *)obj)->data_raw, true);
     if (e->unattended) {
         e->unattended = false;
         e->busy = CS_IDLE;
@@ -450,7 +434,15 @@ static bool is_watched(enum cs_kind k, const void *obj)
 /* What a late answer says of an object that has gone since. A list is no answer to that request: it also follows a restoration. */
 static bool is_history(const struct cs_entry *e, const struct cs_meta *meta)
 {
-    return cs_streq(e->gone_uid, meta->uid) && meta->rv <= e->gone_rv;
+    return e->pending && cs_streq(e->pending->gone_uid, meta->uid) && meta->rv <= e->pending->gone_rv;
+}
+
+/* A new one is to get its object at once. */
+static struct cs_entry *need_entry(struct cs_store *s, enum cs_kind k, const struct cs_meta *meta)
+{
+    struct cs_entry *e = cs_store_find(s, k, meta->ns, meta->name);
+
+    return e ? e : cs_entry_add(&s->tables[k], k, meta->ns, meta->name);
 }
 
 bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool listed, struct cs_error *err)
@@ -469,14 +461,14 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
         if (e && e->obj && meta->rv > e->meta->rv)
             cs_gone_note(s, e, meta->rv);
         cs_store_remove(s, k, meta->ns, meta->name, NULL, meta->rv);
-        drop_decoded(s, k, x);
+        free_obj(s, k, x);
         return true;
     }
-    e = cs_gone_covers(s, k, meta, listed) ? NULL : need_entry(s, k, meta->ns, meta->name);
+    e = cs_gone_covers(s, k, meta, listed) ? NULL : need_entry(s, k, meta);
     if (e && listed)
         e->seen = s->list_seq[k];
     if (!e || (e->obj && meta->rv <= e->meta->rv) || (!listed && is_history(e, meta))) {
-        drop_decoded(s, k, x);
+        free_obj(s, k, x);
         return true;
     }
     put(s, e, x, meta, obj);
@@ -487,6 +479,7 @@ bool cs_store_apply(struct cs_store *s, enum cs_kind k, struct cs_json obj, bool
 static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
 {
     struct cs_set_entry *se = e->set;
+    struct cs_pending *p;
 
     if (se && e->kind == CS_K_CLAIM && e->obj && ((const struct cs_claim *)e->obj)->id)
         cs_set_free_drop(
@@ -500,15 +493,16 @@ static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
     if (e->loose)
         unlink_entry(s, e);
     /* Keep the entry for the request under way; what it still says of this uid is history. */
-    free(e->gone_uid);
-    e->gone_uid = e->obj ? cs_xstrdup(e->meta->uid) : NULL;
-    e->gone_rv = rv != 0 ? rv : UINT64_MAX;
+    p = cs_entry_pending(s->pool, e);
+    cs_intern_unref(s->pool, p->gone_uid);
+    p->gone_uid = e->obj ? cs_intern_ref(s->pool, e->meta->uid) : NULL;
+    p->gone_rv = rv != 0 ? rv : UINT64_MAX;
     if (e->kind == CS_K_SET && e->obj) {
         se = cs_store_set(s, e->meta->uid);
         if (se)
             lose_set(se);
     }
-    free_obj(s, e);
+    forget_obj(s, e);
     changed(s, se);
 }
 
@@ -546,29 +540,26 @@ void cs_store_list_sent(struct cs_store *s, enum cs_kind k)
 /* What was deleted may be back on a restored server, under its uid, and names that others had may be free. */
 static void forget_undone(struct cs_store *s)
 {
-    struct cs_entry *e;
-    struct cs_entry *tmp;
     struct cs_set_entry *se;
-    struct cs_set_entry *stmp;
+    struct cs_set_entry *tmp;
 
     cs_gone_clear(s);
-    HASH_ITER (hh, s->sets, se, stmp) {
+    HASH_ITER (hh, s->sets, se, tmp) {
         se->n_blocked = 0;
     }
     for (int k = 0; k < CS_K_COUNT; k++)
-        HASH_ITER (hh, s->tables[k], e, tmp) {
-            free(e->gone_uid);
-            e->gone_uid = NULL;
+        cs_entry_foreach (e, &s->tables[k]) {
+            if (e->pending) {
+                cs_intern_unref(s->pool, e->pending->gone_uid);
+                e->pending->gone_uid = NULL;
+            }
         }
 }
 
 void cs_store_forget(struct cs_store *s)
 {
-    struct cs_entry *e;
-    struct cs_entry *tmp;
-
     for (int k = 0; k < CS_K_COUNT; k++) {
-        HASH_ITER (hh, s->tables[k], e, tmp) {
+        cs_entry_foreach (e, &s->tables[k]) {
             if (e->obj)
                 cs_store_remove(s, (enum cs_kind)k, e->meta->ns, e->meta->name, NULL, 0);
         }
@@ -579,12 +570,10 @@ void cs_store_forget(struct cs_store *s)
 
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv)
 {
-    struct cs_entry *e;
-    struct cs_entry *tmp;
     /* D5c: a server that is behind what it told us before has been restored: nothing that we hold counts any more. */
     bool restored = rv < s->sent_rv[k];
 
-    HASH_ITER (hh, s->tables[k], e, tmp) {
+    cs_entry_foreach (e, &s->tables[k]) {
         if (e->obj && (restored || (e->seen != s->list_seq[k] && e->meta->rv <= rv)))
             cs_store_remove(s, k, e->meta->ns, e->meta->name, NULL, restored ? 0 : rv);
     }

@@ -11,41 +11,14 @@
 #include "common/api/pod.h"
 #include "common/base/table.h"
 #include "common/cloneset/names.h"
+#include "controller/cloneset/store_entry.h"
 #include "controller/plan/plan.h"
-
-enum cs_kind { CS_K_SET, CS_K_POD, CS_K_CLAIM, CS_K_REVISION, CS_K_NODE, CS_K_COUNT };
-const struct cs_gvr *cs_kind_gvr(enum cs_kind k);
 
 struct cs_set_entry;
 
-/* One object name of one kind. obj NULL: nothing is known to exist, but a request is under way. */
-struct cs_entry {
-    UT_hash_handle hh;
-    enum cs_kind kind;
-    char *key; /* "<ns>/<name>", owned */
-    void *obj; /* struct cs_cloneset, cs_pod, …; owned */
-    const struct cs_meta *meta; /* inside obj */
-    struct cs_set_entry *set; /* owner, or NULL */
-    uint32_t at; /* index in set->entries[kind], or in store->loose */
-    bool loose; /* a revision without controller (spec §4.2): in store->loose */
-    enum cs_busy busy;
-    uint64_t late_rv; /* a claim: a DELETE or hand-over of this version was sent, and its answer got lost (D12) */
-    bool blocks; /* it has a name of a set that is not its own: see struct cs_blocked_id */
-    bool unattended; /* busy until the watch tells, no answer is awaited (D5a) */
-    uint64_t seq; /* of the store, when obj was taken (D5d) */
-    const char *refused; /* claim: the request that the server would not let this version grow to (U-13); interned */
-    char id[CS_ID_SIZE]; /* of a create under way */
-    char *revision; /* of a Pod create under way: full revision name, owned */
-    char *gone_uid; /* went while a request was under way: late answers about it are ignored; owned */
-    uint64_t gone_rv; /* … up to this version: it may only have left the selection, and come back (D6) */
-    uint64_t seen; /* list in which it was last seen */
-    struct cs_norm *norm; /* of a revision's template; owned */
-};
-
 struct cs_entries {
     struct cs_entry **items;
-    uint32_t n;
-    size_t cap;
+    uint32_t n, cap;
 };
 
 #define CS_BLOCK_MS 300000
@@ -101,12 +74,13 @@ struct cs_store_hooks {
 
 struct cs_store {
     struct cs_intern *pool;
-    struct cs_entry *tables[CS_K_COUNT];
+    struct cs_entry_table tables[CS_K_COUNT];
     struct cs_gone *gone[CS_K_COUNT]; /* store_gone.h */
     struct cs_set_entry *sets;
     struct cs_entries
         loose; /* revisions without controller: few, whoever's selector they match uses them (spec §4.2) */
-    uint64_t list_seq[CS_K_COUNT], lists_sent[CS_K_COUNT]; /* lists that began to arrive, that were sent */
+    uint32_t list_seq[CS_K_COUNT]; /* lists that began to arrive */
+    uint64_t lists_sent[CS_K_COUNT]; /* lists that were sent */
     uint64_t high_rv[CS_K_COUNT]; /* newest version seen */
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
@@ -131,7 +105,7 @@ void cs_store_list_begin(struct cs_store *s, enum cs_kind k);
 void cs_store_list_end(struct cs_store *s, enum cs_kind k, uint64_t rv);
 void cs_store_forget(struct cs_store *s); /* everything: the server was restored (D5c) */
 
-char *cs_store_key(const char *ns, const char *name); /* of an entry; owned */
+/* ns NULL: an object without one, as ""; here and in cs_store_remove. */
 struct cs_entry *cs_store_find(struct cs_store *s, enum cs_kind k, const char *ns, const char *name);
 /* Finds or makes an entry for a create under way, linked to the set. */
 struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_set_entry *set, const char *name);

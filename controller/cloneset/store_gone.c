@@ -8,7 +8,7 @@
 
 struct cs_gone {
     UT_hash_handle hh;
-    char *key; /* as of the entry; owned */
+    char *key; /* "<ns>/<name>", owned */
     char *uid; /* owned */
     uint64_t rv; /* it was gone at that version */
     uint64_t held_rv; /* … of which this was held: what else had its name then, or before, is gone as well */
@@ -23,13 +23,18 @@ static void drop(struct cs_store *s, enum cs_kind k, struct cs_gone *g)
     free(g);
 }
 
+static char *key_of(const char *ns, const char *name)
+{
+    return cs_xasprintf("%s/%s", ns ? ns : "", name);
+}
+
 static struct cs_gone *find(const struct cs_store *s, enum cs_kind k, const char *ns, const char *name)
 {
     struct cs_gone *g = NULL;
 
     if (!s->gone[k])
         return NULL;
-    cs_autofree char *key = cs_store_key(ns, name);
+    cs_autofree char *key = key_of(ns, name);
     HASH_FIND_STR(s->gone[k], key, g);
     return g;
 }
@@ -41,7 +46,7 @@ void cs_gone_note(struct cs_store *s, const struct cs_entry *e, uint64_t rv)
     if (g)
         drop(s, e->kind, g);
     g = cs_new(struct cs_gone);
-    g->key = cs_xstrdup(e->key);
+    g->key = key_of(e->meta->ns, e->meta->name);
     g->uid = cs_xstrdup(e->meta->uid);
     g->rv = rv;
     g->held_rv = e->meta->rv;

@@ -68,7 +68,7 @@ void cs_set_free_drop(struct cs_store *s, struct cs_set_entry *se, const char *i
 
 void cs_set_block_id(struct cs_set_entry *se, const char *id, struct cs_entry *by, int64_t now_ms)
 {
-    const char *name = strchr(by->key, '/') + 1;
+    const char *name = cs_entry_name(by);
     struct cs_blocked_id *b;
 
     cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);

@@ -279,9 +279,9 @@ static void bed_init(struct bed *b, const struct fleet *f, uint32_t n)
         b->pods[i] = (struct cs_view_pod){.pod = p, .name = p->meta.name, .id = p->id, .revision = p->revision};
     }
     for (unsigned i = 0; i < 2; i++) {
-        const struct cs_entry *e = cs_store_find(&b->store, CS_K_REVISION, "store", i ? NEW : OLD);
+        struct cs_entry *e = cs_store_find(&b->store, CS_K_REVISION, "store", i ? NEW : OLD);
 
-        b->revisions[i] = (struct cs_view_revision){.rev = e->obj, .norm = e->norm};
+        b->revisions[i] = (struct cs_view_revision){.rev = e->obj, .norm = cs_revision_of(e)->norm};
     }
 }
 

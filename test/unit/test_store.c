@@ -376,6 +376,21 @@ static void the_template_is_normalised_once_per_change(void **state)
     cs_store_done(&b.s);
 }
 
+/* As watches tell of them. */
+static void an_object_without_a_namespace_goes_like_any_other(void **state)
+{
+    struct bed b;
+
+    (void)state;
+    bed_init(&b);
+    apply(&b, CS_K_NODE, false, "{'metadata':{'name':'%s','uid':'%s','resourceVersion':'%d'}}", "node-1", "n1", 5, "");
+    assert_non_null(cs_store_find(&b.s, CS_K_NODE, "", "node-1"));
+    assert_ptr_equal(cs_store_find(&b.s, CS_K_NODE, NULL, "node-1"), cs_store_find(&b.s, CS_K_NODE, "", "node-1"));
+    cs_store_remove(&b.s, CS_K_NODE, NULL, "node-1", "n1", 6);
+    assert_null(cs_store_find(&b.s, CS_K_NODE, "", "node-1"));
+    cs_store_done(&b.s);
+}
+
 static void an_undecodable_object_touches_nothing(void **state)
 {
     struct bed b;
@@ -562,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_set_entry_lives_as_long_as_something_refers_to_it),
         cmocka_unit_test(a_set_made_again_under_its_name_is_another),
         cmocka_unit_test(the_template_is_normalised_once_per_change),
+        cmocka_unit_test(an_object_without_a_namespace_goes_like_any_other),
         cmocka_unit_test(an_undecodable_object_touches_nothing),
         cmocka_unit_test(d6_confirmed_ids_are_kept_sorted_and_dropped_when_a_pod_shows),
         cmocka_unit_test(d6_what_an_answer_shows_without_its_id_is_not_held),
