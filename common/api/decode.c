@@ -241,17 +241,63 @@ char *cs_json_raw_dup(struct cs_json v)
     return copy;
 }
 
+/* ---- arrays that a fleet shares ---- */
+
+void *cs_array_share(struct cs_intern *pool, const struct cs_array *a, const void *items, size_t n)
+{
+    void *shared = cs_intern_array(pool, items, n * a->size);
+
+    if (shared && !cs_intern_is_shared(shared))
+        return shared;
+    for (size_t i = 0; i < n; i++)
+        a->release(pool, (const char *)items + i * a->size);
+    return shared;
+}
+
+void cs_array_release(struct cs_intern *pool, const struct cs_array *a, const void *items, size_t n)
+{
+    if (!items)
+        return;
+    for (size_t i = 0; i < n && !cs_intern_is_shared(items); i++)
+        a->release(pool, (const char *)items + i * a->size);
+    cs_intern_array_unref(pool, items);
+}
+
 /* ---- one allocation per object ---- */
+
+size_t cs_text_room(struct cs_json v)
+{
+    return cs_json_is(v, CS_J_STRING) ? cs_json_raw(v).len
+                                      : 0; /* with its quotes, and nothing gets longer when it is decoded */
+}
+
+const char *cs_decode_own_text(struct cs_json v, char **room)
+{
+    struct cs_str s;
+    cs_autofree char *decoded = NULL;
+    char *text = *room;
+
+    if (!cs_json_str_borrow(v, &s)) {
+        decoded = cs_json_str_dup(v);
+        if (!decoded)
+            return NULL;
+        s = cs_str(decoded);
+    }
+    memcpy(text, s.p, s.len);
+    text[s.len] = '\0';
+    *room += s.len + 1;
+    return text;
+}
 
 void *cs_object_new(struct cs_intern *pool, struct cs_json obj, size_t size, size_t more, struct cs_error *err)
 {
-    cs_autofree char *p = cs_try_calloc(1, size + cs_meta_room(obj) + more);
+    cs_autofree char *p = cs_try_calloc(1, size + more + cs_meta_room(obj));
 
     if (!p) {
         (void)cs_error_set(err, CS_ERR_TOO_LARGE, "object: too large for the memory there is");
         return NULL;
     }
-    if (!cs_meta_decode_at(pool, obj, p + size, (struct cs_meta *)(void *)p, err))
+    if (!cs_meta_decode_at(pool, obj, p + size + more, (struct cs_meta *)(void *)p, err))
         return NULL;
     return cs_take(p);
 }

@@ -95,17 +95,30 @@ void cs_texts_unref(struct cs_intern *pool, const char **items, uint32_t n);
 /* Owned copy of the raw bytes, "" when v is absent or null; NULL without memory. */
 char *cs_json_raw_dup(struct cs_json v);
 
-/* ---- objects in one allocation: the struct, then the arrays of its metadata, then more ---- */
+/* ---- arrays that a fleet shares (intern.h) ---- */
 
-/* Bytes for the arrays of obj's metadata, a multiple of 8. */
+struct cs_array {
+    size_t size; /* of an item */
+    void (*release)(struct cs_intern *pool, const void *item); /* its strings */
+};
+/* The interned array of these items, whose strings it takes over. NULL: n is 0, or it was refused. */
+void *cs_array_share(struct cs_intern *pool, const struct cs_array *a, const void *items, size_t n);
+void cs_array_release(struct cs_intern *pool, const struct cs_array *a, const void *items, size_t n); /* NULL is fine */
+
+/* ---- objects in one allocation: the struct, then more, then the texts that are its own ---- */
+
+/* The string v at *room, which moves on; room has cs_text_room(v) bytes. NULL: v is no string, or there is no memory. */
+const char *cs_decode_own_text(struct cs_json v, char **room);
+size_t cs_text_room(struct cs_json v); /* 0: v is no string */
+/* Bytes for the texts of obj's metadata. */
 size_t cs_meta_room(struct cs_json obj);
-/* As cs_meta_decode, with the arrays at room (8-byte aligned, zeroed, of cs_meta_room bytes). */
+/* As cs_meta_decode, with the texts at room (of cs_meta_room bytes). */
 bool cs_meta_decode_at(
     struct cs_intern *pool, struct cs_json obj, void *room, struct cs_meta *ret, struct cs_error *err);
-/* Releases the strings; the arrays belong to whoever gave the room. */
+/* Releases strings and arrays; the texts belong to whoever gave the room. */
 void cs_meta_release(struct cs_intern *pool, struct cs_meta *m);
 /*
- * Allocates size bytes for the struct, cs_meta_room(obj) bytes behind it, and `more` zeroed bytes behind that; decodes the
+ * Allocates size bytes for the struct, `more` zeroed bytes behind it, and the texts of the metadata behind that; decodes the
  * metadata, which must be the first member. NULL and err on failure.
  */
 void *cs_object_new(struct cs_intern *pool, struct cs_json obj, size_t size, size_t more, struct cs_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool is an open-addressing table of pointers to counted strings. uthash would cost 56 bytes for each string, as much
- * as most of the strings themselves; here it is 8 bytes in front of the text and 8 to 16 in the table.
+ * as most of the strings themselves; here it is 12 bytes in front of the text and 8 to 16 in the table.
  */
 #include "common/api/intern.h"
 
@@ -24,8 +24,14 @@
 struct entry {
     uint32_t refs;
     uint32_t hash; /* saves the comparison of most texts, and their re-reading when the table grows */
+    uint32_t len : 31; /* the text's without its NUL */
+    bool is_array : 1; /* behind PAD bytes, so that pointers lie as they have to */
     char text[];
 };
+
+#define PAD 4
+_Static_assert((offsetof(struct entry, text) + PAD) % sizeof(void *) == 0, "an array is to be aligned");
+_Static_assert(CS_INTERN_MAX < (1u << 31), "a length has to fit");
 
 struct cs_intern {
     struct entry **slots; /* NULL: free. Linear probing, no tombstones */
@@ -44,14 +50,30 @@ static size_t chunk_size(size_t n)
     return size < 32 ? 32 : size;
 }
 
+/* Both have so many bytes more than their length: a NUL, or in front. */
+static size_t entry_size(size_t len, bool is_array)
+{
+    return sizeof(struct entry) + len + (is_array ? PAD : 1);
+}
+
 static size_t entry_bytes(const struct entry *e)
 {
-    return chunk_size(sizeof(*e) + strlen(e->text) + 1);
+    return chunk_size(entry_size(e->len, e->is_array));
 }
 
 static struct entry *entry_of(const char *s)
 {
     return (struct entry *)((uintptr_t)s - offsetof(struct entry, text));
+}
+
+static struct entry *entry_of_array(const void *array)
+{
+    return entry_of((const char *)array - PAD);
+}
+
+static char *content(struct entry *e)
+{
+    return e->text + (e->is_array ? PAD : 0);
 }
 
 static uint32_t hash_of(const struct cs_intern *pool, struct cs_str s)
@@ -81,7 +103,8 @@ void cs_intern_free(struct cs_intern *pool)
     if (pool->count) {
         for (size_t i = 0; i < pool->cap; i++) {
             if (pool->slots[i])
-                (void)fprintf(stderr, "interned string not released: \"%s\"\n", pool->slots[i]->text);
+                (void)fprintf(stderr, "interned %s not released: \"%s\"\n",
+                    pool->slots[i]->is_array ? "array" : "string", pool->slots[i]->text);
         }
         abort();
     }
@@ -93,12 +116,12 @@ void cs_intern_free(struct cs_intern *pool)
 }
 
 /* The slot that holds s, or the free slot where it belongs. */
-static size_t find_slot(const struct cs_intern *pool, struct cs_str s, uint32_t hash)
+static size_t find_slot(const struct cs_intern *pool, struct cs_str s, uint32_t hash, bool is_array)
 {
     size_t i = hash & (pool->cap - 1);
 
-    for (const struct entry *e; (e = pool->slots[i]) != NULL; i = (i + 1) & (pool->cap - 1)) {
-        if (e->hash == hash && strncmp(e->text, s.p, s.len) == 0 && e->text[s.len] == '\0')
+    for (struct entry *e; (e = pool->slots[i]) != NULL; i = (i + 1) & (pool->cap - 1)) {
+        if (e->hash == hash && e->len == s.len && e->is_array == is_array && memcmp(content(e), s.p, s.len) == 0)
             break;
     }
     return i;
@@ -128,43 +151,58 @@ static bool make_room(struct cs_intern *pool)
     return true;
 }
 
-static struct entry *new_entry(struct cs_str s, uint32_t hash)
+static struct entry *new_entry(struct cs_str s, uint32_t hash, bool is_array)
 {
-    size_t size = sizeof(struct entry) + s.len + 1;
+    size_t size = entry_size(s.len, is_array);
     struct entry *e = size <= SMALL ? cs_xcalloc(1, size) : cs_try_calloc(1, size);
 
     if (!e)
         return NULL;
     e->refs = 1;
     e->hash = hash;
+    e->len = (uint32_t)s.len;
+    e->is_array = is_array;
     if (s.len)
-        memcpy(e->text, s.p, s.len);
+        memcpy(content(e), s.p, s.len);
     return e;
 }
 
-const char *cs_intern_str(struct cs_intern *pool, struct cs_str s)
+static char *intern(struct cs_intern *pool, struct cs_str s, bool is_array)
 {
-    if (!s.p)
-        return NULL;
     if (s.len > CS_INTERN_MAX) {
         pool->failed = true;
         return NULL;
     }
     uint32_t hash = hash_of(pool, s);
-    struct entry *e = pool->slots[find_slot(pool, s, hash)];
+    struct entry *e = pool->slots[find_slot(pool, s, hash, is_array)];
     if (e) {
         e->refs++;
-        return e->text;
+        return content(e);
     }
-    e = make_room(pool) ? new_entry(s, hash) : NULL;
+    e = make_room(pool) ? new_entry(s, hash, is_array) : NULL;
     if (!e) {
         pool->failed = true;
         return NULL;
     }
-    pool->slots[find_slot(pool, s, hash)] = e;
+    pool->slots[find_slot(pool, s, hash, is_array)] = e;
     pool->count++;
     pool->text_bytes += entry_bytes(e);
-    return e->text;
+    return content(e);
+}
+
+const char *cs_intern_str(struct cs_intern *pool, struct cs_str s)
+{
+    return s.p ? intern(pool, s, false) : NULL;
+}
+
+void *cs_intern_array(struct cs_intern *pool, const void *items, size_t bytes)
+{
+    return bytes > 0 ? intern(pool, (struct cs_str){.p = items, .len = bytes}, true) : NULL;
+}
+
+bool cs_intern_is_shared(const void *array)
+{
+    return entry_of_array(array)->refs > 1;
 }
 
 const char *cs_intern_ref(struct cs_intern *pool, const char *s)
@@ -192,11 +230,8 @@ static void remove_slot(struct cs_intern *pool, size_t hole)
     }
 }
 
-void cs_intern_unref(struct cs_intern *pool, const char *s)
+static void release(struct cs_intern *pool, struct entry *e)
 {
-    if (!s)
-        return;
-    struct entry *e = entry_of(s);
     if (--e->refs)
         return;
     size_t i = e->hash & (pool->cap - 1);
@@ -206,6 +241,18 @@ void cs_intern_unref(struct cs_intern *pool, const char *s)
     pool->count--;
     pool->text_bytes -= entry_bytes(e);
     free(e);
+}
+
+void cs_intern_unref(struct cs_intern *pool, const char *s)
+{
+    if (s)
+        release(pool, entry_of(s));
+}
+
+void cs_intern_array_unref(struct cs_intern *pool, const void *array)
+{
+    if (array)
+        release(pool, entry_of_array(array));
 }
 
 bool cs_intern_take_failure(struct cs_intern *pool)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interned strings: equal strings are one object, so a fleet of Pods shares its labels, images and node names.
- * All strings of the decoded structs of common/api live in one pool; each holder owns one reference.
+ * All strings of the decoded structs of common/api live in one pool; each holder owns one reference. Arrays of such strings, which
+ * a fleet shares too, likewise.
  * One thread per pool.
  */
 #ifndef CS_API_INTERN_H
@@ -32,6 +33,14 @@ const char *cs_intern_str(struct cs_intern *pool, struct cs_str s);
 /* One more reference; NULL stays NULL. */
 const char *cs_intern_ref(struct cs_intern *pool, const char *s);
 void cs_intern_unref(struct cs_intern *pool, const char *s); /* NULL is fine */
+/*
+ * Equal arrays are one object: so many bytes, zeroed between the members, that hold pointers to interned strings. The array owns the
+ * references of its strings. Whoever brings the strings of an array that was there before, or takes the last reference to one, has
+ * to release them: cs_intern_is_shared tells. Not to be changed; NULL for no bytes, and when it is refused as strings are.
+ */
+void *cs_intern_array(struct cs_intern *pool, const void *items, size_t bytes);
+bool cs_intern_is_shared(const void *array); /* there is more than one reference */
+void cs_intern_array_unref(struct cs_intern *pool, const void *array); /* NULL is fine */
 /* True when a string was refused since the last call; decoders turn that into an error. */
 bool cs_intern_take_failure(struct cs_intern *pool);
 size_t cs_intern_count(const struct cs_intern *pool);

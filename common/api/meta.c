@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Object metadata: labels sorted for look-up, owners, finalizers, times. Its three arrays lie in one piece of memory, which for
- * Pods and the like is the piece that also holds the object (decode.h).
+ * Object metadata: labels sorted for look-up, owners, finalizers, times. Its three arrays are mostly the same throughout a fleet: they
+ * are interned, the instance id apart. Name and uid lie behind the object (decode.h).
  */
 #include "common/api/meta.h"
 
@@ -152,12 +152,14 @@ const char *cs_pairs_get(const struct cs_pairs *p, const char *key)
 {
     const struct cs_pair *found = find_pair(p, key);
 
-    return found ? found->value : NULL;
+    if (found)
+        return found->value;
+    return p->id && strcmp(key, CS_LABEL_INSTANCE_ID) == 0 ? p->id : NULL;
 }
 
 bool cs_pairs_has(const struct cs_pairs *p, const char *key)
 {
-    return find_pair(p, key) != NULL;
+    return cs_pairs_get(p, key) != NULL;
 }
 
 /* ---- metadata ---- */
@@ -173,9 +175,7 @@ size_t cs_meta_room(struct cs_json obj)
 {
     struct cs_json meta = cs_json_get(obj, "metadata");
 
-    return cs_json_count(labels_of(meta)) * sizeof(struct cs_pair) +
-           cs_json_count(cs_json_list(meta, "ownerReferences")) * sizeof(struct cs_owner) +
-           cs_json_count(cs_json_list(meta, "finalizers")) * sizeof(const char *);
+    return cs_text_room(cs_json_get(meta, "name")) + cs_text_room(cs_json_get(meta, "uid"));
 }
 
 bool cs_json_rv(struct cs_json obj, uint64_t *ret)
@@ -194,50 +194,117 @@ static const struct cs_field owner_fields[] = {
     {0},
 };
 
-static void release_owner(struct cs_intern *pool, const struct cs_owner *o)
+static void release_owner(struct cs_intern *pool, const void *item)
 {
+    const struct cs_owner *o = item;
+
     cs_intern_unref(pool, o->api_version);
     cs_intern_unref(pool, o->kind);
     cs_intern_unref(pool, o->name);
     cs_intern_unref(pool, o->uid);
 }
 
-static void fill_owners(struct cs_decoder *d, struct cs_json list, struct cs_meta *m)
+static void release_pair(struct cs_intern *pool, const void *item)
 {
-    cs_json_foreach (item, list) {
-        struct cs_owner o = {0};
-        (void)cs_decode_fields(d, NULL, item, owner_fields, &o);
-        if (o.uid && *o.uid)
-            m->owners[m->n_owners++] = o;
-        else
-            release_owner(d->pool, &o);
-    }
+    const struct cs_pair *p = item;
+
+    cs_intern_unref(pool, p->key);
+    cs_intern_unref(pool, p->value);
 }
 
-static void fill_finalizers(struct cs_decoder *d, struct cs_json list, struct cs_meta *m)
+static void release_text(struct cs_intern *pool, const void *item)
 {
+    const char *const *s = item;
+
+    cs_intern_unref(pool, *s);
+}
+
+static const struct cs_array pairs = {sizeof(struct cs_pair), &release_pair};
+static const struct cs_array owners = {sizeof(struct cs_owner), &release_owner};
+static const struct cs_array texts = {sizeof(const char *), &release_text};
+
+/* The label that differs from object to object is kept apart, so that the others are the same array. */
+static void take_id(struct cs_intern *pool, struct cs_pairs *p)
+{
+    const struct cs_pair *id = find_pair(p, CS_LABEL_INSTANCE_ID);
+    size_t at = id ? (size_t)(id - p->items) : 0;
+
+    if (!id)
+        return;
+    p->id = id->value;
+    cs_intern_unref(pool, id->key);
+    p->len--;
+    memmove(&p->items[at], &p->items[at + 1], (p->len - at) * sizeof(p->items[0]));
+}
+
+/* scratch: zeroed, with room for the elements of the list; as all below. */
+static void take_labels(struct cs_decoder *d, struct cs_json labels, void *scratch, struct cs_meta *m)
+{
+    const struct cs_where at = {.key = "metadata.labels"};
+    struct cs_pairs p = {.items = scratch};
+
+    (void)fill_pairs(d, &at, labels, &p);
+    take_id(d->pool, &p);
+    p.items = cs_array_share(d->pool, &pairs, p.items, p.len);
+    if (!p.items)
+        p.len = 0;
+    m->labels = p;
+}
+
+static void take_owners(struct cs_decoder *d, struct cs_json list, void *scratch, struct cs_meta *m)
+{
+    struct cs_owner *items = scratch;
+    size_t n = 0;
+
+    cs_json_foreach (item, list) {
+        struct cs_owner *o = &items[n];
+
+        (void)cs_decode_fields(d, NULL, item, owner_fields, o);
+        if (o->uid && *o->uid) {
+            n++;
+            continue;
+        }
+        release_owner(d->pool, o);
+        memset(o, 0, sizeof(*o));
+    }
+    m->owners = cs_array_share(d->pool, &owners, items, n);
+    m->n_owners = m->owners ? (uint16_t)n : 0;
+}
+
+static void take_finalizers(struct cs_decoder *d, struct cs_json list, void *scratch, struct cs_meta *m)
+{
+    const char **items = scratch;
+    size_t n = 0;
+
     cs_json_foreach (item, list) {
         const char *s = cs_json_intern(d->pool, item);
         if (s)
-            m->finalizers[m->n_finalizers++] = s;
+            items[n++] = s;
     }
+    m->finalizers = cs_array_share(d->pool, &texts, items, n);
+    m->n_finalizers = m->finalizers ? (uint16_t)n : 0;
 }
 
-static void fill_arrays(struct cs_decoder *d, struct cs_json meta, char *room, struct cs_meta *m)
+static void take_arrays(struct cs_decoder *d, struct cs_json meta, struct cs_meta *m)
 {
-    struct cs_json labels = labels_of(meta), owners = cs_json_list(meta, "ownerReferences");
-    const struct cs_where at = {.key = "metadata.labels"};
+    struct cs_json labels = labels_of(meta), refs = cs_json_list(meta, "ownerReferences");
+    struct cs_json finalizers = cs_json_list(meta, "finalizers");
+    size_t label_bytes = cs_json_count(labels) * sizeof(struct cs_pair);
+    size_t owner_bytes = cs_json_count(refs) * sizeof(struct cs_owner);
+    cs_autofree char *scratch =
+        cs_try_calloc(1, label_bytes + owner_bytes + cs_json_count(finalizers) * sizeof(const char *));
+    const struct cs_where at = {.key = "metadata"};
 
-    m->labels.items = (struct cs_pair *)(void *)room;
-    m->owners = (struct cs_owner *)(void *)(m->labels.items + cs_json_count(labels));
-    m->finalizers = (const char **)(void *)(m->owners + cs_json_count(owners));
-    (void)fill_pairs(d, &at, labels, &m->labels);
-    fill_owners(d, owners, m);
-    fill_finalizers(d, cs_json_list(meta, "finalizers"), m);
+    if (!scratch) {
+        (void)cs_decode_too_large(d, &at);
+        return;
+    }
+    take_labels(d, labels, scratch, m);
+    take_owners(d, refs, scratch + label_bytes, m);
+    take_finalizers(d, finalizers, scratch + label_bytes + owner_bytes, m);
 }
 
 static const struct cs_field optional_fields[] = {
-    CS_FIELD(struct cs_meta, generate_name, "generateName", cs_decode_text),
     CS_FIELD(struct cs_meta, generation, "generation", cs_decode_i64),
     CS_FIELD(struct cs_meta, created_ms, "creationTimestamp", cs_decode_time),
     CS_FIELD(struct cs_meta, deleted_ms, "deletionTimestamp", cs_decode_time),
@@ -272,16 +339,20 @@ bool cs_meta_decode_at(
 {
     struct cs_decoder d = {.pool = pool, .err = err};
     struct cs_json meta = cs_json_get(obj, "metadata"), ns = cs_json_get(meta, "namespace");
+    const struct cs_where at = {.key = "metadata"};
     struct cs_meta m = {0};
+    char *text = room;
 
     if (!check_required(obj, meta, &m.rv, err))
         return false;
     m.ns = cs_json_is_null(ns) ? cs_intern_str(pool, CS_STR("")) : cs_json_intern(pool, ns);
-    m.name = cs_json_intern(pool, cs_json_get(meta, "name"));
-    m.uid = cs_json_intern(pool, cs_json_get(meta, "uid"));
+    m.name = cs_decode_own_text(cs_json_get(meta, "name"), &text);
+    m.uid = cs_decode_own_text(cs_json_get(meta, "uid"), &text);
+    if (!m.name || !m.uid)
+        (void)cs_decode_too_large(&d, &at);
     m.has_annotations = cs_json_is(cs_json_get(meta, "annotations"), CS_J_OBJECT);
     (void)cs_decode_fields(&d, NULL, meta, optional_fields, &m);
-    fill_arrays(&d, meta, room, &m);
+    take_arrays(&d, meta, &m);
     if (!cs_decode_ok(&d)) {
         cs_meta_release(pool, &m);
         return false;
@@ -298,7 +369,7 @@ bool cs_meta_decode(struct cs_intern *pool, struct cs_json obj, struct cs_meta *
         return cs_error_set(err, CS_ERR_TOO_LARGE, "metadata: too large for the memory there is");
     if (!cs_meta_decode_at(pool, obj, room, ret, err))
         return false;
-    /* cs_meta_done finds it as labels.items, the first of the arrays. */
+    /* cs_meta_done finds it as the name, the first of the texts. */
     (void)cs_take(room);
     return true;
 }
@@ -306,20 +377,16 @@ bool cs_meta_decode(struct cs_intern *pool, struct cs_json obj, struct cs_meta *
 void cs_meta_release(struct cs_intern *pool, struct cs_meta *m)
 {
     cs_intern_unref(pool, m->ns);
-    cs_intern_unref(pool, m->name);
-    cs_intern_unref(pool, m->uid);
-    cs_intern_unref(pool, m->generate_name);
-    unref_pairs(pool, &m->labels);
-    for (uint32_t i = 0; i < m->n_owners; i++)
-        release_owner(pool, &m->owners[i]);
-    for (uint32_t i = 0; i < m->n_finalizers; i++)
-        cs_intern_unref(pool, m->finalizers[i]);
+    cs_intern_unref(pool, m->labels.id);
+    cs_array_release(pool, &pairs, m->labels.items, m->labels.len);
+    cs_array_release(pool, &owners, m->owners, m->n_owners);
+    cs_array_release(pool, &texts, m->finalizers, m->n_finalizers);
 }
 
 void cs_meta_done(struct cs_intern *pool, struct cs_meta *m)
 {
     cs_meta_release(pool, m);
-    free(m->labels.items);
+    free((void *)(uintptr_t)m->name);
     *m = (struct cs_meta){0};
 }
 

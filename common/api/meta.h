@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Object metadata as decisions need it. Strings are interned (intern.h). A field of a wrong JSON type counts as
+ * Object metadata as decisions need it. Strings and arrays are interned (intern.h), but for name and uid, which no other object
+ * has: they lie behind their own. A field of a wrong JSON type counts as
  * absent, except name, namespace, uid and resourceVersion, without which an object does not decode (the namespace may be
  * absent: cluster-scoped objects). Owners without a uid are left out: nothing can be matched with them.
  */
@@ -22,6 +23,7 @@ struct cs_pair { /* label or annotation */
 struct cs_pairs { /* sorted by key (strcmp), keys unique */
     struct cs_pair *items;
     uint32_t len;
+    const char *id; /* labels of an object: value of CS_LABEL_INSTANCE_ID, NULL without; it alone differs in a fleet */
 };
 
 struct cs_owner {
@@ -31,8 +33,7 @@ struct cs_owner {
 
 struct cs_meta {
     const char *ns; /* "" for objects without one */
-    const char *name, *uid;
-    const char *generate_name; /* or NULL */
+    const char *name, *uid; /* not interned */
     uint64_t rv;
     int64_t generation;
     int64_t created_ms; /* wall; 0: none */
@@ -46,7 +47,7 @@ struct cs_meta {
 
 /* Decodes `metadata` of obj. Needs name, uid and a numeric resourceVersion; else CS_ERR_INVALID with the path. */
 bool cs_meta_decode(struct cs_intern *pool, struct cs_json obj, struct cs_meta *ret, struct cs_error *err);
-/* For what cs_meta_decode gave (its arrays are one allocation); not for metadata inside a decoded Pod, claim … */
+/* For what cs_meta_decode gave (name and uid are one allocation); not for metadata inside a decoded Pod, claim … */
 void cs_meta_done(struct cs_intern *pool, struct cs_meta *m);
 
 /* NULL when absent. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decodes a Pod into one block of memory: the elements of all arrays are counted first, then the struct and the arrays are
- * allocated together. Of the annotations only the few that decisions need are kept.
+ * Decodes a Pod into one block of memory: the elements of its own arrays and the bytes of its own texts are counted first, then
+ * struct, arrays and texts are allocated together. Its containers, which a fleet shares, are interned. Of the annotations only the few that decisions need are kept.
  */
 #include "common/api/pod.h"
 
@@ -13,6 +13,7 @@
 /* Where the arrays behind the struct begin, and how much room each has. */
 struct room {
     size_t containers, statuses, claims;
+    size_t text_bytes; /* ids of containers */
 };
 
 static struct cs_json claim_name_of(struct cs_json volume)
@@ -29,6 +30,11 @@ static bool count_room(struct cs_json spec, struct cs_json status, struct room *
         if (cs_json_is(claim_name_of(volume), CS_J_STRING))
             room.claims++;
     }
+    cs_json_foreach (item, cs_json_list(status, "containerStatuses")) {
+        room.text_bytes += cs_text_room(cs_json_get(item, "containerID"));
+    }
+    if (cs_json_count(cs_json_list(status, "conditions")) > CS_POD_CONDITIONS_MAX)
+        return cs_error_set(err, CS_ERR_TOO_LARGE, "Pod: Too many conditions");
     if (room.containers > UINT16_MAX || room.statuses > UINT16_MAX || room.claims > UINT16_MAX)
         return cs_error_set(err, CS_ERR_TOO_LARGE, "Pod: Too many containers, containerStatuses or claims");
     *ret = room;
@@ -37,21 +43,43 @@ static bool count_room(struct cs_json spec, struct cs_json status, struct room *
 
 /* ---- spec ---- */
 
-static void fill_containers(struct cs_intern *pool, struct cs_json list, struct cs_pod *p)
+static void release_container(struct cs_intern *pool, const void *item)
 {
-    int32_t index = -1;
+    const struct cs_container *c = item;
 
-    cs_json_foreach (item, list) {
-        index++;
-        const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
-        if (!name)
-            continue;
-        struct cs_json resources = cs_json_get(item, "resources");
-        p->containers[p->n_containers++] = (struct cs_container){.name = name,
-            .image = cs_json_intern(pool, cs_json_get(item, "image")),
-            .resources = cs_json_count(resources) > 0 ? cs_intern_str(pool, cs_json_raw(resources)) : NULL,
-            .index = index};
+    cs_intern_unref(pool, c->name);
+    cs_intern_unref(pool, c->image);
+    cs_intern_unref(pool, c->resources);
+}
+
+static const struct cs_array containers = {sizeof(struct cs_container), &release_container};
+
+static void take_containers(struct cs_decoder *d, struct cs_json list, struct cs_pod *p)
+{
+    cs_autofree struct cs_container *items = cs_try_calloc(cs_json_count(list), sizeof(*items));
+    const struct cs_where at = {.key = "spec.containers"};
+    int32_t index = -1;
+    size_t n = 0;
+
+    if (!items) {
+        (void)cs_decode_too_large(d, &at);
+        return;
     }
+    cs_json_foreach (item, list) {
+        struct cs_json resources = cs_json_get(item, "resources");
+        struct cs_container *c = &items[n];
+
+        index++;
+        c->name = cs_json_intern(d->pool, cs_json_get(item, "name"));
+        if (!c->name)
+            continue;
+        c->image = cs_json_intern(d->pool, cs_json_get(item, "image"));
+        c->resources = cs_json_count(resources) > 0 ? cs_intern_str(d->pool, cs_json_raw(resources)) : NULL;
+        c->index = index;
+        n++;
+    }
+    p->containers = cs_array_share(d->pool, &containers, items, n);
+    p->n_containers = p->containers ? (uint16_t)n : 0;
 }
 
 static void fill_claims(struct cs_intern *pool, struct cs_json volumes, struct cs_pod *p)
@@ -82,10 +110,12 @@ static void note_init_resources(struct cs_json resources, struct cs_pod *p)
     }
 }
 
-static void decode_spec(struct cs_intern *pool, struct cs_json spec, struct cs_pod *p)
+static void decode_spec(struct cs_decoder *d, struct cs_json spec, struct cs_pod *p)
 {
+    struct cs_intern *pool = d->pool;
+
     p->node = cs_json_intern_nonempty(pool, cs_json_get(spec, "nodeName"));
-    fill_containers(pool, cs_json_list(spec, "containers"), p);
+    take_containers(d, cs_json_list(spec, "containers"), p);
     fill_claims(pool, cs_json_list(spec, "volumes"), p);
     p->init_guaranteed = p->init_best_effort = true;
     cs_json_foreach (item, cs_json_list(spec, "initContainers")) {
@@ -203,24 +233,22 @@ static void decode_conditions(struct cs_intern *pool, struct cs_json list, struc
                 p->kruise_ready.message = cs_json_intern_nonempty(pool, cs_json_get(item, "message"));
         }
     }
-    p->kruise_ready.index = kruise.index;
     p->kruise_ready.status = kruise.status;
-    p->kruise_ready.plain = kruise.plain;
 }
 
-static struct cs_container_status decode_container_status(struct cs_intern *pool, struct cs_json item)
+/* Its id goes to *room, which moves on. */
+static struct cs_container_status decode_container_status(struct cs_intern *pool, struct cs_json item, char **room)
 {
     struct cs_json running = cs_json_at(item, "state", "running", NULL);
     struct cs_container_status s = {.running = cs_json_is(running, CS_J_OBJECT)};
 
     s.image = cs_json_intern_nonempty(pool, cs_json_get(item, "image"));
     s.image_id = cs_json_intern_nonempty(pool, cs_json_get(item, "imageID"));
-    s.container_id = cs_json_intern_nonempty(pool, cs_json_get(item, "containerID"));
+    if (is_text(cs_json_get(item, "containerID")))
+        s.container_id = cs_decode_own_text(cs_json_get(item, "containerID"), room);
     s.waiting_reason = cs_json_intern_nonempty(pool, cs_json_at(item, "state", "waiting", "reason", NULL));
     if (cs_json_is(cs_json_get(item, "resources"), CS_J_OBJECT))
         s.resources = cs_intern_str(pool, cs_json_raw(cs_json_get(item, "resources")));
-    (void)cs_json_i32(cs_json_get(item, "restartCount"), &s.restart_count);
-    (void)cs_json_bool(cs_json_get(item, "ready"), &s.ready);
     s.started_ms = time_of(cs_json_get(running, "startedAt"));
     return s;
 }
@@ -241,24 +269,25 @@ static const char *init_held_up(struct cs_intern *pool, struct cs_json list)
     return NULL;
 }
 
-static void decode_status(struct cs_intern *pool, struct cs_json status, struct cs_pod *p)
+static void decode_status(struct cs_intern *pool, struct cs_json status, char *room, struct cs_pod *p)
 {
     for (size_t i = 0; i < CS_ARRAY_LEN(phases); i++) {
         if (cs_json_str_is(cs_json_get(status, "phase"), phases[i].text))
             p->phase = phases[i].phase;
     }
-    p->reason = cs_json_intern_nonempty(pool, cs_json_get(status, "reason"));
     decode_conditions(pool, cs_json_list(status, "conditions"), p);
     if (!p->held_up)
         p->held_up = init_held_up(pool, cs_json_list(status, "initContainerStatuses"));
     cs_json_foreach (item, cs_json_list(status, "containerStatuses")) {
         const char *name = cs_json_intern(pool, cs_json_get(item, "name"));
+        int32_t restarts = 0;
         if (!name)
             continue;
-        struct cs_container_status s = decode_container_status(pool, item);
+        struct cs_container_status s = decode_container_status(pool, item, &room);
         s.name = name;
-        if (s.restart_count > p->max_restarts)
-            p->max_restarts = s.restart_count;
+        (void)cs_json_i32(cs_json_get(item, "restartCount"), &restarts);
+        if (restarts > p->max_restarts)
+            p->max_restarts = restarts;
         p->statuses[p->n_statuses++] = s;
     }
 }
@@ -361,16 +390,14 @@ struct cs_pod *cs_pod_decode(struct cs_intern *pool, struct cs_json obj, struct 
 
     if (!count_room(spec, status, &room, err))
         return NULL;
-    size_t bytes = room.containers * sizeof(struct cs_container) + room.statuses * sizeof(struct cs_container_status) +
-                   room.claims * sizeof(const char *);
-    struct cs_pod *p = cs_object_new(pool, obj, sizeof(*p), bytes, err);
+    size_t bytes = room.statuses * sizeof(struct cs_container_status) + room.claims * sizeof(const char *);
+    struct cs_pod *p = cs_object_new(pool, obj, sizeof(*p), bytes + room.text_bytes, err);
     if (!p)
         return NULL;
-    p->statuses = (struct cs_container_status *)(void *)((char *)(p + 1) + cs_meta_room(obj));
-    p->containers = (struct cs_container *)(p->statuses + room.statuses);
-    p->claims = (const char **)(p->containers + room.containers);
-    decode_spec(pool, spec, p);
-    decode_status(pool, status, p);
+    p->statuses = (struct cs_container_status *)(p + 1);
+    p->claims = (const char **)(p->statuses + room.statuses);
+    decode_spec(&d, spec, p);
+    decode_status(pool, status, (char *)(p + 1) + bytes, p);
     decode_sidecars(spec, status, p);
     decode_keys(pool, cs_json_at(obj, "metadata", "annotations", NULL), p);
     if (!cs_decode_ok(&d)) {
@@ -386,20 +413,15 @@ void cs_pod_free(struct cs_intern *pool, struct cs_pod *p)
         return;
     cs_meta_release(pool, &p->meta);
     const char *const texts[] = {p->node, p->id, p->revision, p->recreate_for, p->inplace_state, p->inplace_grace,
-        p->held_up, p->reason, p->kruise_ready.message};
+        p->held_up, p->kruise_ready.message};
     for (size_t i = 0; i < CS_ARRAY_LEN(texts); i++)
         cs_intern_unref(pool, texts[i]);
-    for (uint32_t i = 0; i < p->n_containers; i++) {
-        cs_intern_unref(pool, p->containers[i].name);
-        cs_intern_unref(pool, p->containers[i].image);
-        cs_intern_unref(pool, p->containers[i].resources);
-    }
+    cs_array_release(pool, &containers, p->containers, p->n_containers);
     for (uint32_t i = 0; i < p->n_statuses; i++) {
         const struct cs_container_status *s = &p->statuses[i];
         cs_intern_unref(pool, s->name);
         cs_intern_unref(pool, s->image);
         cs_intern_unref(pool, s->image_id);
-        cs_intern_unref(pool, s->container_id);
         cs_intern_unref(pool, s->waiting_reason);
         cs_intern_unref(pool, s->resources);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pod as decisions need it. Immutable after decode; strings interned. With 50,000 of them the size counts: members are
- * ordered without holes, small ones are narrow, and the arrays lie behind the struct in the same allocation (so only
- * cs_pod_free ends a decoded Pod, and nothing in it is ever freed alone). A field of a wrong type counts as absent.
+ * ordered without holes, small ones are narrow, what all Pods of a set have alike they share, and what is of one Pod alone lies
+ * behind the struct in the same allocation (so only cs_pod_free ends a decoded Pod, and nothing in it is ever freed alone). A field
+ * of a wrong type counts as absent.
  */
 #ifndef CS_API_POD_H
 #define CS_API_POD_H
@@ -29,18 +30,18 @@ enum cs_pod_resize { /* what the kubelet says about a change of resources (condi
 };
 enum cs_tristate { CS_COND_ABSENT, CS_COND_TRUE, CS_COND_FALSE, CS_COND_UNKNOWN };
 
+#define CS_POD_CONDITIONS_MAX 2047 /* a Pod with more does not decode */
+
 struct cs_pod_condition {
-    int64_t transition_ms; /* lastTransitionTime, 0: absent or null */
-    int32_t index; /* position in status.conditions, -1 when absent: for JSON Patch tests */
-    enum cs_tristate status : 8; /* a status that is none of the three texts is UNKNOWN */
-    bool plain; /* no reason and no message */
+    int64_t transition_ms : 49; /* lastTransitionTime, up to the year 9999; 0: absent or null */
+    int32_t index : 12; /* position in status.conditions, -1 when absent: for JSON Patch tests */
+    enum cs_tristate status : 2; /* a status that is none of the three texts is UNKNOWN */
+    bool plain : 1; /* no reason and no message */
 };
 
-struct cs_kruise_ready { /* KruisePodReady: its message instead of its time */
+struct cs_kruise_ready { /* KruisePodReady */
     const char *message; /* raw JSON text (spec A.5), or NULL */
-    int32_t index;
     enum cs_tristate status : 8;
-    bool plain;
 };
 
 struct cs_container {
@@ -50,12 +51,12 @@ struct cs_container {
 };
 
 struct cs_container_status {
-    const char *name, *image, *image_id, *container_id; /* all but name: NULL when absent or empty */
+    const char *name, *image, *image_id; /* all but name: NULL when absent or empty */
+    const char *container_id; /* NULL when absent or empty; not interned, no two containers have the same */
     const char *waiting_reason; /* state.waiting.reason or NULL: for "why is it not moving" */
     const char *resources; /* as the kubelet reports them: raw JSON, "{}" too; NULL when it reports none */
-    int64_t started_ms; /* state.running.startedAt; 0 when not running */
-    int32_t restart_count;
-    bool ready, running;
+    int64_t started_ms : 49; /* state.running.startedAt; 0 when not running */
+    bool running : 1;
 };
 
 struct cs_pod {
@@ -68,10 +69,9 @@ struct cs_pod {
     const char *inplace_grace; /* likewise */
     /* "Why is it not moving": what the scheduler says (PodScheduled False), or an init container that waits, and why; or NULL */
     const char *held_up;
-    const char *reason; /* status.reason ("Evicted", …) or NULL */
     struct cs_pod_condition ready, containers_ready, inplace_ready, scheduled;
     struct cs_kruise_ready kruise_ready;
-    struct cs_container *containers;
+    struct cs_container *containers; /* interned */
     struct cs_container_status *statuses; /* status.containerStatuses */
     const char **claims; /* spec.volumes[].persistentVolumeClaim.claimName */
     uint16_t n_containers, n_statuses, n_claims; /* a Pod with more than 65,535 of one does not decode */

@@ -80,7 +80,7 @@ void cs_op_send(struct cs_ops *op)
     op->tries++;
     op->known_rv = e && e->obj ? e->meta->rv : 0;
     cs_intern_unref(op->c->store.pool, op->known_uid);
-    op->known_uid = e && e->obj ? cs_intern_ref(op->c->store.pool, e->meta->uid) : NULL;
+    op->known_uid = e && e->obj ? cs_intern_str(op->c->store.pool, cs_str(e->meta->uid)) : NULL;
     op->asked = (struct cs_asked){op->c->store.seq, cs_loop_now_ms(op->c->o.loop)};
     op->call = cs_client_call(op->c->o.client, &call, cs_op_answered, op);
 }
@@ -191,7 +191,7 @@ static void create_pod(struct cs_set_run *r, const struct cs_observation *o, con
     p = cs_entry_pending(c->store.pool, e);
     memcpy(p->id, a->id, CS_ID_SIZE);
     cs_intern_unref(c->store.pool, p->revision);
-    p->revision = cs_intern_ref(c->store.pool, n.revision);
+    p->revision = cs_intern_str(c->store.pool, cs_str(n.revision));
     op = op_new(r, CS_K_POD, a->name, a->kind);
     memcpy(op->id, a->id, CS_ID_SIZE);
     r->creates++;

@@ -495,7 +495,7 @@ static void object_gone(struct cs_store *s, struct cs_entry *e, uint64_t rv)
     /* Keep the entry for the request under way; what it still says of this uid is history. */
     p = cs_entry_pending(s->pool, e);
     cs_intern_unref(s->pool, p->gone_uid);
-    p->gone_uid = e->obj ? cs_intern_ref(s->pool, e->meta->uid) : NULL;
+    p->gone_uid = e->obj ? cs_intern_str(s->pool, cs_str(e->meta->uid)) : NULL;
     p->gone_rv = rv != 0 ? rv : UINT64_MAX;
     if (e->kind == CS_K_SET && e->obj) {
         se = cs_store_set(s, e->meta->uid);

@@ -26,7 +26,7 @@ struct cs_pending *cs_entry_pending(struct cs_intern *pool, struct cs_entry *e)
     if (!e->pending) {
         e->pending = cs_new(struct cs_pending);
         e->pending->ns = cs_intern_ref(pool, e->meta->ns);
-        e->pending->name = cs_intern_ref(pool, e->meta->name);
+        e->pending->name = cs_intern_str(pool, cs_str(e->meta->name));
     }
     return e->pending;
 }

@@ -221,12 +221,10 @@ static void start_container(struct fleet *w, struct fleet_pod *p)
         .image = p->running,
         .image_id = p->image_id,
         .container_id = p->container_id,
-        .ready = true,
         .running = true,
-        .started_ms = w->now_ms,
-        .restart_count = p->status.restart_count + (again ? 1 : 0)};
+        .started_ms = w->now_ms};
     p->pod.n_statuses = 1;
-    p->pod.max_restarts = p->status.restart_count;
+    p->pod.max_restarts += again;
     p->pod.phase = CS_PHASE_RUNNING;
     p->pod.containers_ready.status = CS_COND_TRUE;
     fleet_pod_update(w, p);

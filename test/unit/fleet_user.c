@@ -98,7 +98,6 @@ void fleet_add(struct fleet *w, int n, struct fleet_template t)
             .image = p->running,
             .image_id = p->image_id,
             .container_id = p->container_id,
-            .ready = true,
             .running = true,
             .started_ms = w->now_ms - 3600000};
         p->pod.n_statuses = 1;

@@ -56,7 +56,6 @@ static void test_a_pod_at_rest(void **state)
     assert_true(p->statuses[0].running && p->statuses[0].started_ms > 0);
     assert_true(cs_owner_is_cloneset(cs_meta_controller(&p->meta)));
     assert_true(cs_meta_has_owner_uid(&p->meta, "f3f18bc4-6bef-442b-9f5d-16210140579b"));
-    assert_string_equal(p->meta.generate_name, "nginx-2-");
     cs_pod_free(f.pool, p);
     p = decode_named(&f, items, "hooked-24vsc");
     assert_true(cs_meta_has_finalizer(&p->meta, "example.com/block-update"));
@@ -83,7 +82,6 @@ static void test_pods_in_flight(void **state)
     cs_pod_free(f.pool, p);
 
     p = decode_named(&f, items, "beta-7p6p5"); /* image replaced in place */
-    assert_int_equal(p->statuses[0].restart_count, 1);
     assert_int_equal(p->max_restarts, 1);
     assert_non_null(strstr(p->statuses[0].image_id, "sha256:132ea8a9"));
     assert_string_equal(p->containers[0].image, "registry.k8s.io/e2e-test-images/nginx:1.14-4");

@@ -81,6 +81,37 @@ static void test_what_is_too_long_is_remembered_as_a_failure(void **state)
     assert_false(cs_intern_take_failure(pool));
 }
 
+static void test_equal_arrays_are_one_object(void **state)
+{
+    (void)state;
+    cs_autointern *pool = cs_intern_new();
+    const uint64_t items[3] = {7, 0, 9}, longer[4] = {7, 0, 9, 0};
+
+    uint64_t *a = cs_intern_array(pool, items, sizeof(items));
+    assert_memory_equal(a, items, sizeof(items));
+    assert_int_equal((uintptr_t)a % sizeof(void *), 0);
+    assert_false(cs_intern_is_shared(a));
+    assert_ptr_equal(cs_intern_array(pool, items, sizeof(items)), a);
+    assert_true(cs_intern_is_shared(a));
+    uint64_t *b = cs_intern_array(pool, longer, sizeof(longer));
+    assert_ptr_not_equal(a, b);
+    /* A text of the same bytes is a text. */
+    const char *s = cs_intern_str(pool, (struct cs_str){.p = (const char *)items, .len = 1});
+    const char *c = cs_intern_array(pool, items, 1);
+    assert_ptr_not_equal(s, c);
+    assert_int_equal(cs_intern_count(pool), 4);
+    cs_intern_array_unref(pool, a);
+    assert_false(cs_intern_is_shared(a));
+    assert_memory_equal(a, items, sizeof(items));
+    cs_intern_array_unref(pool, a);
+    cs_intern_array_unref(pool, b);
+    cs_intern_array_unref(pool, c);
+    cs_intern_unref(pool, s);
+    cs_intern_array_unref(pool, NULL);
+    assert_null(cs_intern_array(pool, items, 0));
+    assert_int_equal(cs_intern_count(pool), 0);
+}
+
 /* A model beside the pool: how many references each of the texts should have. */
 static void test_random_comings_and_goings(void **state)
 {
@@ -126,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_absent_is_null_and_empty_is_a_string),
         cmocka_unit_test(test_a_string_lives_until_its_last_reference),
         cmocka_unit_test(test_what_is_too_long_is_remembered_as_a_failure),
+        cmocka_unit_test(test_equal_arrays_are_one_object),
         cmocka_unit_test(test_random_comings_and_goings),
     };
 

@@ -189,7 +189,8 @@ static void a7_lifecycle_requests(void **state)
 {
     struct cs_pair label = {"hook/update", "on"};
     const char *finalizer = "hook/update";
-    const struct cs_hook hook = {.present = true, .labels = {&label, 1}, .finalizers = &finalizer, .n_finalizers = 1};
+    const struct cs_hook hook = {
+        .present = true, .labels = {.items = &label, .len = 1}, .finalizers = &finalizer, .n_finalizers = 1};
     const struct cs_action plain = {.kind = CS_ACT_LIFECYCLE, .state = CS_LC_PREPARING_DELETE};
     const struct cs_action marking = {
         .kind = CS_ACT_LIFECYCLE, .state = CS_LC_PREPARING_DELETE, .keys_add = CS_KEY_PRE_DELETE};

@@ -117,7 +117,6 @@ static void test_every_field(void **state)
     fixture_init(&f);
     assert_true(cs_meta_decode(f.pool, fixture_parse(&f, whole), &m, &err));
     assert_string_equal(m.name, "web-k2x9d");
-    assert_string_equal(m.generate_name, "web-");
     assert_string_equal(m.ns, "default");
     assert_string_equal(m.uid, "u1");
     assert_true(m.rv == UINT64_MAX);
@@ -198,6 +197,37 @@ static void test_required_fields(void **state)
     fixture_done(&f);
 }
 
+/* Name and uid, in their own memory, in whatever way they are written; the id is found among the labels all the same. */
+static void test_texts_of_its_own(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct cs_meta a, b;
+    struct cs_error err = CS_ERROR_INIT;
+
+    fixture_init(&f);
+    assert_true(cs_meta_decode(f.pool,
+        fixture_parse(&f, "{\"metadata\":{\"name\":\"\\u0077\\u0065b-k2x9d\",\"uid\":\"u\\/1\",\"resourceVersion\":\"1\","
+                          "\"labels\":{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"k2x9d\",\"z\":\"\"}}}"),
+        &a, &err));
+    assert_true(cs_meta_decode(f.pool,
+        fixture_parse(&f, "{\"metadata\":{\"name\":\"web-24vsc\",\"uid\":\"u/2\",\"resourceVersion\":\"1\",\"labels\":"
+                          "{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"24vsc\",\"z\":\"\"}}}"),
+        &b, &err));
+    assert_string_equal(a.name, "web-k2x9d");
+    assert_string_equal(a.uid, "u/1");
+    assert_string_equal(cs_pairs_get(&a.labels, "apps.kruise.io/cloneset-instance-id"), "k2x9d");
+    assert_string_equal(cs_pairs_get(&b.labels, "apps.kruise.io/cloneset-instance-id"), "24vsc");
+    assert_true(cs_pairs_has(&a.labels, "apps.kruise.io/cloneset-instance-id"));
+    assert_string_equal(cs_pairs_get(&a.labels, "z"), "");
+    assert_null(cs_pairs_get(&a.labels, "apps.kruise.io"));
+    assert_ptr_equal(a.labels.items, b.labels.items); /* of two that are otherwise alike there is one array */
+    cs_meta_done(f.pool, &a);
+    assert_string_equal(cs_pairs_get(&b.labels, "app"), "web");
+    cs_meta_done(f.pool, &b);
+    fixture_done(&f);
+}
+
 static void test_too_many_finalizers_are_an_error(void **state)
 {
     (void)state;
@@ -272,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_many_labels_in_falling_order),
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_required_fields),
+        cmocka_unit_test(test_texts_of_its_own),
         cmocka_unit_test(test_too_many_finalizers_are_an_error),
         cmocka_unit_test(test_owner_kinds),
         cmocka_unit_test(test_garbage_in_every_place),

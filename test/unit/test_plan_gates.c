@@ -39,7 +39,7 @@ static void spec_5_2_preparing_delete_may_be_left_out(void **state)
         struct cs_pair label = {CS_LABEL_EXCLUDE_PREPARING, rows[i].value};
 
         fx_init(&f, rows[i].spec);
-        f.set->meta.labels = (struct cs_pairs){&label, 1};
+        f.set->meta.labels = (struct cs_pairs){.items = &label, .len = 1};
         fx_rows(&f, rows[i].pods, false);
         if (strcmp(fx_plan(&f), rows[i].then) != 0)
             fail_msg("row %zu: %s", i, f.text);
