@@ -540,9 +540,9 @@ static void done_status(struct cs_intern *pool, struct cs_cloneset_status *statu
 
 static bool copy_raw(struct cs_decoder *d, struct cs_json obj, struct cs_json spec, struct cs_cloneset *s)
 {
-    s->template_raw = cs_json_raw_dup(cs_json_get(spec, "template"));
-    s->vcts_raw = cs_json_raw_dup(cs_json_get(spec, "volumeClaimTemplates"));
-    s->annotations_raw = cs_json_raw_dup(cs_json_at(obj, "metadata", "annotations", NULL));
+    s->template_raw = cs_json_intern_raw(d->pool, cs_json_get(spec, "template"));
+    s->vcts_raw = cs_json_intern_raw(d->pool, cs_json_get(spec, "volumeClaimTemplates"));
+    s->annotations_raw = cs_json_intern_raw(d->pool, cs_json_at(obj, "metadata", "annotations", NULL));
     return (s->template_raw && s->vcts_raw && s->annotations_raw) || cs_decode_too_large(d, &spec_where);
 }
 
@@ -573,9 +573,9 @@ void cs_cloneset_free(struct cs_intern *pool, struct cs_cloneset *s)
     cs_meta_release(pool, &s->meta);
     cs_cloneset_spec_done(pool, &s->spec);
     done_status(pool, &s->status);
-    free(s->template_raw);
-    free(s->vcts_raw);
-    free(s->annotations_raw);
+    cs_intern_unref(pool, s->template_raw);
+    cs_intern_unref(pool, s->vcts_raw);
+    cs_intern_unref(pool, s->annotations_raw);
     cs_texts_unref(pool, s->vct_names, s->n_vcts);
     cs_texts_unref(pool, s->vct_requests, s->n_vcts);
     cs_pairs_done(pool, &s->template_labels);

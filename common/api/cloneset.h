@@ -97,10 +97,10 @@ struct cs_cloneset {
     struct cs_meta meta;
     struct cs_cloneset_spec spec;
     struct cs_cloneset_status status;
-    /* Raw JSON, NUL-terminated, owned; "" when absent. */
-    char *template_raw; /* spec.template */
-    char *vcts_raw; /* spec.volumeClaimTemplates */
-    char *annotations_raw; /* metadata.annotations */
+    /* Raw JSON, interned; "" when absent. */
+    const char *template_raw; /* spec.template */
+    const char *vcts_raw; /* spec.volumeClaimTemplates */
+    const char *annotations_raw; /* metadata.annotations */
     const char **vct_names; /* metadata.name of each claim template, in order; interned, never NULL */
     const char **vct_requests; /* spec.resources.requests.storage of each; NULL when absent */
     uint32_t n_vcts;

@@ -231,9 +231,19 @@ void cs_texts_unref(struct cs_intern *pool, const char **items, uint32_t n)
     free(items);
 }
 
+static struct cs_str raw_of(struct cs_json v)
+{
+    return cs_json_is_null(v) ? CS_STR("") : cs_json_raw(v);
+}
+
+const char *cs_json_intern_raw(struct cs_intern *pool, struct cs_json v)
+{
+    return cs_intern_str(pool, raw_of(v));
+}
+
 char *cs_json_raw_dup(struct cs_json v)
 {
-    struct cs_str raw = cs_json_is_null(v) ? CS_STR("") : cs_json_raw(v);
+    struct cs_str raw = raw_of(v);
     char *copy = cs_try_calloc(raw.len + 1, 1);
 
     if (copy)

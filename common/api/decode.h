@@ -92,7 +92,9 @@ const char *cs_json_intern_quantity(struct cs_intern *pool, struct cs_json v);
 struct cs_json cs_json_list(struct cs_json obj, const char *key);
 /* Releases n strings and the array. */
 void cs_texts_unref(struct cs_intern *pool, const char **items, uint32_t n);
-/* Owned copy of the raw bytes, "" when v is absent or null; NULL without memory. */
+/* The raw bytes, "" when v is absent or null; NULL without memory. */
+const char *cs_json_intern_raw(struct cs_intern *pool, struct cs_json v);
+/* Owned copy of the same. */
 char *cs_json_raw_dup(struct cs_json v);
 
 /* ---- arrays that a fleet shares (intern.h) ---- */

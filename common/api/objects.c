@@ -87,11 +87,10 @@ static bool decode_vcts(struct cs_intern *pool, struct cs_json anno, struct cs_r
     cs_autofree char *text = cs_json_is(anno, CS_J_STRING) ? cs_json_str_dup(anno) : NULL;
     cs_autojdoc doc = {0};
 
-    if (text && cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL) && decode_vct_names(pool, cs_jdoc_root(&doc), r)) {
-        r->vcts_raw = cs_take(text);
-        return true;
-    }
-    r->vcts_raw = cs_try_calloc(1, 1);
+    bool usable =
+        text && cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL) && decode_vct_names(pool, cs_jdoc_root(&doc), r);
+
+    r->vcts_raw = cs_intern_str(pool, usable ? cs_str(text) : CS_STR(""));
     return r->vcts_raw != NULL;
 }
 
@@ -122,7 +121,7 @@ void cs_revision_free(struct cs_intern *pool, struct cs_revision *r)
     cs_meta_release(pool, &r->meta);
     cs_intern_unref(pool, r->vct_hash);
     cs_texts_unref(pool, r->vct_names, r->n_vcts);
-    free(r->vcts_raw);
+    cs_intern_unref(pool, r->vcts_raw);
     free(r->data_raw);
     free(r);
 }

@@ -23,7 +23,7 @@ struct cs_revision {
     char *data_raw; /* `data` as stored, owned, NUL-terminated; "" when absent */
     const char *vct_hash; /* annotation or NULL */
     /* What CS_ANNO_CLAIM_TEMPLATES recorded, as in a cs_cloneset; "" and 0 when it is absent or not usable as a whole. */
-    char *vcts_raw;
+    const char *vcts_raw; /* interned */
     const char **vct_names;
     uint32_t n_vcts;
 };

@@ -13,7 +13,7 @@
 #include "common/cloneset/template.h"
 
 struct cs_norm {
-    const char *raw; /* JSON of what it is of, borrowed */
+    const char *raw; /* JSON of what it is of; borrowed */
     bool is_revision; /* raw is the data of a revision, else a template */
     bool asked; /* for the tree, since the last cs_norm_rest */
     struct cs_jtree *tree; /* owned; NULL: not made, or put away */
@@ -21,7 +21,7 @@ struct cs_norm {
     unsigned char sum[CS_SHA256_SIZE]; /* of its text */
 };
 
-/* raw that is no JSON, or holds no template, counts as {}. It has to stay until the end, or until raw is set to an equal one. */
+/* raw that is no JSON, or holds no template, counts as {}. It has to outlive the result. */
 struct cs_norm *cs_norm_new(const char *raw, bool is_revision);
 void cs_norm_free(struct cs_norm *n); /* NULL-safe */
 const struct cs_jtree *cs_norm_tree(struct cs_norm *n); /* borrowed, until cs_norm_rest */

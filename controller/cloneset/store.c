@@ -93,7 +93,7 @@ static struct cs_set_entry *need_set(struct cs_store *s, const char *uid)
     if (se)
         return se;
     se = cs_new(struct cs_set_entry);
-    se->uid = cs_xstrdup(uid);
+    se->uid = cs_intern_str(s->pool, cs_str(uid));
     HASH_ADD_KEYPTR(hh, s->sets, se->uid, strlen(se->uid), se);
     return se;
 }
@@ -116,7 +116,7 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     free(se->blocked);
     cs_norm_free(se->norm);
     free(se->violations);
-    free(se->uid);
+    cs_intern_unref(s->pool, se->uid);
     free(se);
 }
 
@@ -366,14 +366,12 @@ static void validate(struct cs_set_entry *se, struct cs_json obj, int64_t genera
 static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset *set)
 {
     struct cs_set_entry *se = need_set(s, set->meta.uid);
-    bool same = se->set && strcmp(se->set->template_raw, set->template_raw) == 0;
+    bool same = se->set && se->set->template_raw == set->template_raw; /* both interned */
 
     validate(se, obj, set->meta.generation);
-    if (se->set && (set->expand_claims != se->set->expand_claims || strcmp(se->set->vcts_raw, set->vcts_raw) != 0))
+    if (se->set && (set->expand_claims != se->set->expand_claims || se->set->vcts_raw != set->vcts_raw))
         forget_refusals(s, se);
-    if (same) {
-        se->norm->raw = set->template_raw;
-    } else {
+    if (!same) {
         cs_norm_free(se->norm);
         se->norm = cs_norm_new(set->template_raw, false);
     }

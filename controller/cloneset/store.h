@@ -49,7 +49,7 @@ struct cs_free_id {
 /* A CloneSet by uid, known or only referred to. */
 struct cs_set_entry {
     UT_hash_handle hh;
-    char *uid;
+    const char *uid; /* interned */
     struct cs_cloneset *set; /* borrowed from its entry; NULL: not seen (yet, or any more) */
     struct cs_entries entries[CS_K_COUNT]; /* pods, claims, revisions */
     struct cs_norm *norm; /* of the live template; owned; NULL without set */

@@ -325,14 +325,16 @@ static void revision_of(size_t bytes, size_t annotations, struct cs_strbuf *out)
     cs_autofree char *pad = cs_xcalloc(1, bytes + 1);
     cs_autofree char *more = cs_xcalloc(1, annotations + 1);
     cs_autofree char *spec = NULL;
+    cs_autofree char *text = NULL;
 
     memset(pad, 'x', bytes);
     memset(more, 'y', annotations);
     spec = cs_xasprintf("'volumeClaimTemplates':[{'metadata':{'name':'data'},'spec':{'x':'%s'}}]", pad);
     fx_init(&f, spec);
-    free(f.set->annotations_raw);
-    f.set->annotations_raw = cs_xasprintf(
+    text = cs_xasprintf(
         "{\"a\":\"%s\",\"" CS_ANNO_CLAIM_TEMPLATES "\":\"the user's\",\"" CS_ANNO_VCT_HASH "\":\"the user's\"}", more);
+    cs_intern_unref(f.pool, f.set->annotations_raw);
+    f.set->annotations_raw = cs_intern_str(f.pool, cs_str(text));
     assert_true(cs_body_revision(f.set, 1, 0, name, out, &err));
     fx_done(&f);
 }
