@@ -17,11 +17,10 @@ struct cs_intstr {
 };
 
 struct cs_hook { /* lifecycle hook (spec §6.8) */
-    bool present;
     struct cs_pairs labels;
     const char **finalizers;
     uint32_t n_finalizers;
-    bool mark_not_ready;
+    bool present, mark_not_ready;
 };
 
 struct cs_weight_term { /* spec.updateStrategy.priorityStrategy.weightPriority[] */
@@ -43,35 +42,33 @@ enum cs_update_type { /* spec.updateStrategy.type */
 };
 
 struct cs_cloneset_spec {
-    bool has_replicas;
-    int32_t replicas;
     struct cs_selector selector;
+    int32_t replicas;
+    bool has_replicas;
 
-    const char **pods_to_delete;
-    uint32_t n_pods_to_delete;
-    struct cs_intstr scale_max_unavailable;
     bool disable_pvc_reuse;
+    const char **pods_to_delete;
+    struct cs_intstr scale_max_unavailable;
+    uint32_t n_pods_to_delete;
 
     enum cs_update_type type;
     const char *type_text; /* as written, or NULL; cs_cloneset_default writes the default here too */
     struct cs_intstr partition, max_unavailable, max_surge;
-    bool paused;
     struct cs_weight_term *weights; /* priorityStrategy.weightPriority */
-    uint32_t n_weights;
     const char **order_keys; /* priorityStrategy.orderPriority[].orderedKey; "" when absent */
-    uint32_t n_order_keys;
     struct cs_scatter_term *scatter;
-    uint32_t n_scatter;
-    bool has_inplace_strategy;
+    uint32_t n_weights, n_order_keys, n_scatter;
     int32_t grace_period_s; /* inPlaceUpdateStrategy.gracePeriodSeconds, 0 when absent */
+    bool has_inplace_strategy;
+    bool paused;
 
     bool has_history_limit;
+    bool has_lifecycle; /* also when it names no hook */
     int32_t history_limit;
     int32_t min_ready_s;
-    bool has_lifecycle; /* also when it names no hook */
-    struct cs_hook pre_delete, in_place, pre_normal;
-    bool has_progress_deadline;
     int32_t progress_deadline_s;
+    bool has_progress_deadline;
+    struct cs_hook pre_delete, in_place, pre_normal;
 };
 
 struct cs_condition {

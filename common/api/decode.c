@@ -277,8 +277,8 @@ void cs_array_release(struct cs_intern *pool, const struct cs_array *a, const vo
 
 size_t cs_text_room(struct cs_json v)
 {
-    return cs_json_is(v, CS_J_STRING) ? cs_json_raw(v).len
-                                      : 0; /* with its quotes, and nothing gets longer when it is decoded */
+    /* Its quotes are more than the NUL, and nothing gets longer when it is decoded. */
+    return cs_json_is(v, CS_J_STRING) ? cs_json_raw(v).len : 0;
 }
 
 const char *cs_decode_own_text(struct cs_json v, char **room)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decodes a Pod into one block of memory: the elements of its own arrays and the bytes of its own texts are counted first, then
- * struct, arrays and texts are allocated together. Its containers, which a fleet shares, are interned. Of the annotations only the few that decisions need are kept.
+ * struct, arrays and texts are allocated together. Its containers, which a fleet shares, are interned. Of the annotations only the
+ * few that decisions need are kept.
  */
 #include "common/api/pod.h"
 

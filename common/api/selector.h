@@ -19,10 +19,10 @@ struct cs_requirement {
 };
 
 struct cs_selector {
-    bool present;
     struct cs_pairs match_labels;
     struct cs_requirement *exprs;
     uint32_t n_exprs;
+    bool present;
 };
 
 /*

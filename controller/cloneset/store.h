@@ -57,11 +57,8 @@ struct cs_set_entry {
     int64_t validated; /* generation that was looked at for them */
     struct cs_set_run *run; /* the reconciler's; NULL until needed */
     struct cs_free_id *free_ids; /* sorted by id; gone when a Pod or no claim of the id is seen any more */
-    uint32_t n_free_ids;
-    size_t cap_free_ids;
     struct cs_blocked_id *blocked;
-    uint32_t n_blocked;
-    size_t cap_blocked;
+    uint32_t n_free_ids, cap_free_ids, n_blocked, cap_blocked;
 };
 
 struct cs_store_hooks {

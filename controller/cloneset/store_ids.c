@@ -32,7 +32,7 @@ static struct cs_free_id *need_free(struct cs_store *s, struct cs_set_entry *se,
         i++;
     if (i < se->n_free_ids && strcmp(se->free_ids[i].id, id) == 0)
         return &se->free_ids[i];
-    cs_grow(se->free_ids, (size_t)se->n_free_ids, se->cap_free_ids);
+    cs_grow(se->free_ids, se->n_free_ids, se->cap_free_ids);
     memmove(&se->free_ids[i + 1], &se->free_ids[i], (se->n_free_ids - i) * sizeof(se->free_ids[0]));
     se->free_ids[i] = (struct cs_free_id){.id = cs_intern_str(s->pool, cs_str(id))};
     se->n_free_ids++;
@@ -71,7 +71,7 @@ void cs_set_block_id(struct cs_set_entry *se, const char *id, struct cs_entry *b
     const char *name = cs_entry_name(by);
     struct cs_blocked_id *b;
 
-    cs_grow(se->blocked, (size_t)se->n_blocked, se->cap_blocked);
+    cs_grow(se->blocked, se->n_blocked, se->cap_blocked);
     by->blocks = true;
     b = &se->blocked[se->n_blocked++];
     *b = (struct cs_blocked_id){.kind = by->kind, .seen = by->obj != NULL, .until_ms = now_ms + CS_BLOCK_MS};
