@@ -362,6 +362,13 @@ static const char *state_annotation(struct cs_intern *pool, struct cs_json annos
     return s ? s : cs_json_intern(pool, cs_json_get(annos, old_key));
 }
 
+/* In service and in no update: nobody asks how the last one went, and that text is another one for each Pod. */
+static bool is_settled(const struct cs_pod *p)
+{
+    return p->state == CS_LC_NORMAL && !p->inplace_grace &&
+           (!p->has_inplace_gate || (p->inplace_ready.status == CS_COND_TRUE && p->inplace_ready.plain));
+}
+
 static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_pod *p)
 {
     const struct cs_pairs *labels = &p->meta.labels;
@@ -375,8 +382,9 @@ static void decode_keys(struct cs_intern *pool, struct cs_json annos, struct cs_
 
     p->deletion_cost = deletion_cost_of(cs_json_get(annos, CS_ANNO_DELETION_COST));
     p->recreate_for = cs_json_intern(pool, cs_json_get(annos, CS_ANNO_RECREATE_FOR));
-    p->inplace_state = state_annotation(pool, annos, CS_ANNO_INPLACE_STATE, CS_ANNO_INPLACE_STATE_OLD);
     p->inplace_grace = state_annotation(pool, annos, CS_ANNO_INPLACE_GRACE, CS_ANNO_INPLACE_GRACE_OLD);
+    if (!is_settled(p))
+        p->inplace_state = state_annotation(pool, annos, CS_ANNO_INPLACE_STATE, CS_ANNO_INPLACE_STATE_OLD);
     p->old_state_key = cs_json_exists(cs_json_get(annos, CS_ANNO_INPLACE_STATE_OLD));
     p->old_grace_key = cs_json_exists(cs_json_get(annos, CS_ANNO_INPLACE_GRACE_OLD));
 }

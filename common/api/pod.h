@@ -65,8 +65,9 @@ struct cs_pod {
     const char *id; /* instance id label or NULL */
     const char *revision; /* controller-revision-hash or NULL */
     const char *recreate_for; /* annotation CS_ANNO_RECREATE_FOR or NULL */
-    const char *inplace_state; /* annotation, raw JSON text, new key before old; or NULL */
-    const char *inplace_grace; /* likewise */
+    const char *inplace_grace; /* annotation, raw JSON text, new key before old; or NULL */
+    const char *
+        inplace_state; /* likewise; NULL as well when the Pod is Normal, its gate True and no grace period is under way */
     /* "Why is it not moving": what the scheduler says (PodScheduled False), or an init container that waits, and why; or NULL */
     const char *held_up;
     struct cs_pod_condition ready, containers_ready, inplace_ready, scheduled;

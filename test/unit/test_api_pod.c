@@ -175,6 +175,42 @@ static void test_phases(void **state)
 }
 
 static const struct {
+    const char *what, *lifecycle, *more, *gate;
+    bool kept;
+} settled_rows[] = {
+    {"in service", "Normal", "", "\"status\":\"True\"", false},
+    {"out of service", "Normal", "", "\"status\":\"False\"", true},
+    {"in service, and the gate says more", "Normal", "", "\"status\":\"True\",\"reason\":\"x\"", true},
+    {"in an update", "Updating", "", "\"status\":\"True\"", true},
+    {"to be deleted", "PreparingDelete", "", "\"status\":\"True\"", true},
+    {"in its grace period", "Normal", ",\"apps.kruise.io/inplace-update-grace\":\"g\"", "\"status\":\"True\"", true},
+};
+
+/* What was recorded of an update is kept as long as somebody may ask for it. */
+static void test_record_of_a_settled_pod(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    for (size_t i = 0; i < CS_ARRAY_LEN(settled_rows); i++) {
+        cs_autostrbuf text = CS_STRBUF_INIT;
+        struct cs_pod *p;
+
+        cs_strbuf_addf(&text,
+            POD(",\"labels\":{\"lifecycle.apps.kruise.io/state\":\"%s\"},\"annotations\":{"
+                "\"apps.kruise.io/inplace-update-state\":\"s\"%s}},\"spec\":{\"readinessGates\":[{\"conditionType\":"
+                "\"InPlaceUpdateReady\"}]},\"status\":{\"conditions\":[{\"type\":\"InPlaceUpdateReady\",%s}]}"),
+            settled_rows[i].lifecycle, settled_rows[i].more, settled_rows[i].gate);
+        p = decode(&f, cs_strbuf_str(&text));
+        if ((p->inplace_state != NULL) != settled_rows[i].kept)
+            fail_msg("%s", settled_rows[i].what);
+        cs_pod_free(f.pool, p);
+    }
+    fixture_done(&f);
+}
+
+static const struct {
     const char *what, *annotations, *state;
     bool old_key;
 } anno_rows[] = {
@@ -419,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_lifecycle_states_both_ways),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_state_and_grace_annotations),
+        cmocka_unit_test(test_record_of_a_settled_pod),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_held_up),
         cmocka_unit_test(test_containers_volumes_gates),
