@@ -53,24 +53,18 @@ void cs_safe_encode(struct cs_str s, char *out)
     out[s.len] = '\0';
 }
 
-void cs_sha256(struct cs_str s, unsigned char out[CS_SHA256_SIZE])
-{
-    unsigned len = 0;
-
-    /* Without memory, or with a broken installation of OpenSSL: nothing it says could be trusted. */
-    if (!EVP_Digest(s.len ? s.p : "", s.len, out, &len, EVP_sha256(), NULL) || len != CS_SHA256_SIZE) {
-        (void)fputs("SHA-256 is not available: a broken OpenSSL, or out of memory\n", stderr);
-        abort();
-    }
-}
-
 void cs_sha256_hex(struct cs_str s, char out[CS_SHA256_HEX_SIZE])
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned char sum[CS_SHA256_SIZE];
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
 
-    cs_sha256(s, sum);
-    for (size_t i = 0; i < sizeof(sum); i++) {
+    /* Without memory, or with a broken installation of OpenSSL: nothing it says could be trusted. */
+    if (!EVP_Digest(s.len ? s.p : "", s.len, sum, &len, EVP_sha256(), NULL) || len != 32) {
+        (void)fputs("SHA-256 is not available: a broken OpenSSL, or out of memory\n", stderr);
+        abort();
+    }
+    for (size_t i = 0; i < len; i++) {
         out[2 * i] = hex[sum[i] >> 4];
         out[2 * i + 1] = hex[sum[i] & 15];
     }

@@ -23,8 +23,6 @@ extern const char cs_safe_alphabet[28];
 /* Each byte modulo 27 indexes the alphabet (Appendix C). out must hold s.len + 1. */
 void cs_safe_encode(struct cs_str s, char *out);
 
-#define CS_SHA256_SIZE 32
-void cs_sha256(struct cs_str s, unsigned char out[CS_SHA256_SIZE]);
 /* 64 hex digits + NUL. */
 #define CS_SHA256_HEX_SIZE 65
 void cs_sha256_hex(struct cs_str s, char out[CS_SHA256_HEX_SIZE]);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/api/intern.h"
+#include "common/base/alloc.h"
 #include "common/base/file.h"
 #include "common/base/strbuf.h"
 #include "common/json/json_doc.h"
@@ -39,7 +40,7 @@ static inline void fixture_done(struct fixture *f)
 static inline struct cs_json fixture_parse(struct fixture *f, const char *text)
 {
     struct cs_error err = CS_ERROR_INIT;
-    char *copy = strdup(text);
+    char *copy = cs_xstrdup(text);
 
     free(f->text);
     f->text = copy;

@@ -107,6 +107,7 @@ static void test_the_peers_claims(void **state)
     assert_int_equal(n, 11);
     struct cs_json items = fixture_load(&f, files[0]);
     struct cs_claim *c = cs_claim_decode(f.pool, fixture_named(items, "data-vol-nginx-2-jdd86"), NULL);
+    assert_non_null(c);
     assert_string_equal(c->id, "jdd86");
     assert_int_equal(c->phase, CS_CLAIM_BOUND);
     assert_string_equal(cs_meta_controller(&c->meta)->uid, "f3f18bc4-6bef-442b-9f5d-16210140579b");
@@ -142,10 +143,12 @@ static void test_the_peers_revisions(void **state)
     assert_int_equal(n, 12);
     struct cs_json items = fixture_load(&f, files[0]);
     struct cs_revision *r = cs_revision_decode(f.pool, fixture_named(items, "beta-85864d6765"), NULL);
+    assert_non_null(r);
     assert_int_equal(r->revision, 1);
     assert_string_equal(r->vct_hash, "2670632641");
     cs_revision_free(f.pool, r);
     r = cs_revision_decode(f.pool, fixture_named(items, "plain-5dc78d8475"), NULL);
+    assert_non_null(r);
     assert_string_equal(r->vct_hash, ""); /* without claim templates, and there */
     cs_revision_free(f.pool, r);
     fixture_done(&f);
@@ -195,6 +198,7 @@ static void test_a_revision_without_anything(void **state)
     fixture_init(&f);
     struct cs_revision *r =
         cs_revision_decode(f.pool, fixture_parse(&f, OBJ("},\"revision\":\"3\",\"data\":null")), NULL);
+    assert_non_null(r);
     assert_int_equal(r->revision, 0);
     assert_string_equal(r->data_raw, "");
     assert_null(r->vct_hash);
@@ -254,6 +258,7 @@ static void test_lease(void **state)
 
     fixture_init(&f);
     struct cs_lease *l = cs_lease_decode(f.pool, fixture_parse(&f, lease_text), NULL);
+    assert_non_null(l);
     assert_string_equal(l->meta.ns, "cloneset-system");
     assert_string_equal(l->holder, "pod_1");
     assert_int_equal(l->duration_s, 15);
@@ -269,6 +274,7 @@ static void test_lease(void **state)
     cs_lease_free(f.pool, l);
 
     l = cs_lease_decode(f.pool, fixture_parse(&f, OBJ("}")), NULL);
+    assert_non_null(l);
     assert_null(l->holder);
     cs_lease_free(f.pool, l);
     cs_lease_free(f.pool, NULL);

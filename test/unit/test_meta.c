@@ -207,8 +207,9 @@ static void test_texts_of_its_own(void **state)
 
     fixture_init(&f);
     assert_true(cs_meta_decode(f.pool,
-        fixture_parse(&f, "{\"metadata\":{\"name\":\"\\u0077\\u0065b-k2x9d\",\"uid\":\"u\\/1\",\"resourceVersion\":\"1\","
-                          "\"labels\":{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"k2x9d\",\"z\":\"\"}}}"),
+        fixture_parse(&f,
+            "{\"metadata\":{\"name\":\"\\u0077\\u0065b-k2x9d\",\"uid\":\"u\\/1\",\"resourceVersion\":\"1\","
+            "\"labels\":{\"app\":\"web\",\"apps.kruise.io/cloneset-instance-id\":\"k2x9d\",\"z\":\"\"}}}"),
         &a, &err));
     assert_true(cs_meta_decode(f.pool,
         fixture_parse(&f, "{\"metadata\":{\"name\":\"web-24vsc\",\"uid\":\"u/2\",\"resourceVersion\":\"1\",\"labels\":"
