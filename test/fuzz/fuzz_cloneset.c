@@ -64,7 +64,7 @@ static void check_bodies(const struct cs_cloneset *set)
         .tmpl = set->template_raw,
         .vcts = {.raw = set->vcts_raw, .names = set->vct_names, .n = set->n_vcts},
         .now_ms = 1760000000000};
-    struct cs_action a = {.name = "data-web-bbbbb", .id = "bbbbb", .vcts = n.vcts};
+    struct cs_action a = {.name = (char[]){"data-web-bbbbb"}, .id = "bbbbb", .vcts = n.vcts};
     char name[CS_NAME_SIZE];
 
     if (cs_body_pod(&n, &pod, NULL))

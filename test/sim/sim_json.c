@@ -14,9 +14,15 @@
 struct cs_jtree *sim_parse(const char *text)
 {
     cs_autojdoc doc = {0};
+    struct cs_error err = CS_ERROR_INIT;
 
-    if (!text || !cs_jdoc_parse(&doc, text, strlen(text), NULL, NULL))
+    if (!text)
         return NULL;
+    if (!cs_jdoc_parse(&doc, text, strlen(text), NULL, &err)) {
+        if (err.kind == CS_ERR_TOO_LARGE)
+            cs_out_of_memory(); /* a world that loses requests for it proves nothing */
+        return NULL;
+    }
     return cs_jtree_from(cs_jdoc_root(&doc));
 }
 
