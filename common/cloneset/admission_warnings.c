@@ -83,8 +83,8 @@ static bool same_annotations(struct cs_json a, struct cs_json b)
 /* Nothing that warnings speak of has changed. */
 static bool is_silent(const struct cs_edit *e)
 {
-    return being_deleted(e->is.obj) ||
-           (!e->create && cs_json_equal(e->was.spec, e->is.spec) && same_annotations(e->was.obj, e->is.obj));
+    return being_deleted(e->is.obj) || (!e->create && !e->template_changed && cs_json_equal(e->was.spec, e->is.spec) &&
+                                           same_annotations(e->was.obj, e->is.obj));
 }
 
 /* ---- all of them ---- */
