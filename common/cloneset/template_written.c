@@ -41,12 +41,11 @@ static struct cs_jtree *copy_members(const struct edit *e, struct cs_json v, str
     struct cs_jtree *obj = cs_jtree_new_obj();
     cs_autofree struct cs_json *members = NULL;
     size_t n = cs_json_members(v, false, &members);
-    bool same = cs_json_same_bytes(v, twin);
 
     for (size_t i = 0; i < n; i++) {
         cs_autofree char *owned = NULL;
         struct cs_str key = cs_json_key(members[i], &owned);
-        struct cs_jtree *left = copy(e, members[i], same ? members[i] : cs_json_getn(twin, key), key);
+        struct cs_jtree *left = copy(e, members[i], cs_json_getn(twin, key), key);
 
         if (left)
             keep(obj, key, left);
@@ -58,6 +57,21 @@ static struct cs_jtree *copy_container_member(
     const struct edit *e, struct cs_json v, struct cs_json twin, struct cs_str key)
 {
     return cs_json_same_bytes(v, twin) && !is_looked_at_in_container(e, key) ? NULL : cs_jtree_from(v);
+}
+
+/* One whose counterpart has the same bytes. */
+static struct cs_jtree *copy_same_container(const struct edit *e, struct cs_json container)
+{
+    struct cs_jtree *obj = cs_jtree_new_obj();
+
+    cs_json_foreach (member, container) {
+        cs_autofree char *owned = NULL;
+        struct cs_str key = cs_json_key(member, &owned);
+
+        if (is_looked_at_in_container(e, key))
+            keep(obj, key, cs_jtree_from(member)); /* of duplicates the last one replaces the others */
+    }
+    return obj;
 }
 
 /* The comparison may match elements by name: it finds the same pairs as here when each name stands at the same place on both sides. */
@@ -86,7 +100,9 @@ static struct cs_jtree *copy_containers(const struct edit *e, struct cs_json lis
         return cs_jtree_from(list);
     arr = cs_jtree_new_arr();
     cs_json_foreach (item, list) {
-        (void)cs_jtree_append(arr, copy_members(e, item, other, &copy_container_member));
+        (void)cs_jtree_append(arr, cs_json_same_bytes(item, other)
+                                       ? copy_same_container(e, item)
+                                       : copy_members(e, item, other, &copy_container_member));
         other = cs_json_next(twin, other);
     }
     return arr;

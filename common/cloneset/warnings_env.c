@@ -41,7 +41,7 @@ static struct cs_json env_of(struct cs_json container)
 
 static struct cs_json field_path_of(struct cs_json env)
 {
-    return cs_json_at(env, "valueFrom", "fieldRef", "fieldPath", NULL);
+    return cs_json_get(cs_json_get(cs_json_get(env, "valueFrom"), "fieldRef"), "fieldPath");
 }
 
 /* The old side has this variable of this container, reading the same; *ret_image: and the container's image was this. */
