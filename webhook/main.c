@@ -359,6 +359,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "%s: %s\n", cs_webhook_flags.program, err.message);
         return 2;
     }
+    cs_heap_share((unsigned)a.o.threads);
     cs_certs_init();
     if (!app_init(&a, &err)) {
         cs_log_error(&a.log, "cannot start", CS_KVS("error", err.message));

@@ -153,25 +153,34 @@ void cs_verdict_deny(struct cs_verdict *v, int code, const char *fmt, ...)
 
 /* ---- out ---- */
 
-/* Appends one line of at most max bytes, cut between characters; a terminal gets no control characters from us. */
+/* Bytes of the character at p, or 0 when it cannot stand in a line: a terminal gets no control characters from us. */
+static size_t line_char_len(const char *p, const char *end)
+{
+    unsigned char c = (unsigned char)*p;
+
+    return c >= 0x80 ? cs_utf8_char_len(p, end) : c >= 0x20 && c != 0x7f;
+}
+
+/* Appends one line of at most max bytes, cut between characters. */
 static void add_line(struct cs_strbuf *out, const char *text, size_t max)
 {
-    const char *end = text + strlen(text);
-    size_t start = out->len;
+    const char *end = text + strlen(text), *from = text;
+    size_t left = max, n = 0;
 
-    while (text < end) {
-        size_t n = cs_utf8_char_len(text, end);
-
-        if (out->len - start + (n ? n : 1) > max) {
-            cs_strbuf_adds(out, "…");
-            return;
-        }
-        if (n > 1)
-            cs_strbuf_add(out, text, n);
-        else
-            cs_strbuf_addc(out, n == 0 ? '?' : (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
-        text += n ? n : 1;
+    for (; text < end; text += n ? n : 1) {
+        n = line_char_len(text, end);
+        if ((n ? n : 1) > left)
+            break;
+        left -= n ? n : 1;
+        if (n > 0)
+            continue;
+        cs_strbuf_add(out, from, (size_t)(text - from));
+        cs_strbuf_addc(out, (unsigned char)*text < 0x80 ? ' ' : '?');
+        from = text + 1;
     }
+    cs_strbuf_add(out, from, (size_t)(text - from));
+    if (text < end)
+        cs_strbuf_adds(out, "…");
 }
 
 void cs_verdict_message(const struct cs_verdict *v, struct cs_strbuf *out)

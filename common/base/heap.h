@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How both programs keep the heap of glibc small. Left to itself it grows a second and third heap for the threads that answer
- * admission, and keeps the pages of its busiest moment for ever, because something small always lies behind them.
+ * How both programs keep the heap of glibc small. Left to itself it makes a heap for every thread, however little that needs, and
+ * keeps the pages of its busiest moment for ever, because something small always lies behind them.
  */
 #ifndef CS_BASE_HEAP_H
 #define CS_BASE_HEAP_H
 
 #define CS_HEAP_TRIM_MS 30000 /* how often cs_heap_trim is to be called */
 
-/* Once, before the first thread starts. */
+/* Once, before the first thread starts. One heap for all threads. */
 void cs_heap_init(void);
+/* As many heaps, for as many threads that are busy at the same time. After cs_heap_init, before the first thread starts. */
+void cs_heap_share(unsigned heaps);
 /* Gives free pages back to the system; from any thread, a fraction of a millisecond for the few MB that the programs use. */
 void cs_heap_trim(void);
 

@@ -24,10 +24,11 @@ void cs_warn(struct cs_texts *t, const char *fmt, ...)
     va_start(ap, fmt);
     cs_autofree char *text = cs_xvasprintf(fmt, ap);
     va_end(ap);
-    if (strlen(text) > CS_WARNING_MAX)
-        cs_shorten(&shown, cs_str(text), CS_WARNING_MAX - strlen("…"));
-    else
-        cs_strbuf_adds(&shown, text);
+    if (strlen(text) <= CS_WARNING_MAX) {
+        cs_texts_take(t, cs_take(text));
+        return;
+    }
+    cs_shorten(&shown, cs_str(text), CS_WARNING_MAX - strlen("…"));
     cs_texts_take(t, cs_strbuf_take(&shown, NULL));
 }
 
@@ -83,19 +84,19 @@ static bool same_annotations(struct cs_json a, struct cs_json b)
 /* Nothing that warnings speak of has changed. */
 static bool is_silent(const struct cs_edit *e)
 {
-    return being_deleted(e->is.obj) ||
-           (!e->create && cs_json_equal(e->was.spec, e->is.spec) && same_annotations(e->was.obj, e->is.obj));
+    return being_deleted(e->is.obj) || (!e->create && !e->template_changed && cs_json_equal(e->was.spec, e->is.spec) &&
+                                           same_annotations(e->was.obj, e->is.obj));
 }
 
 /* ---- all of them ---- */
 
 /* The heaviest ones, and how many more there were. */
-static void hand_over(const struct cs_texts *found, struct cs_texts *ret)
+static void hand_over(struct cs_texts *found, struct cs_texts *ret)
 {
     size_t n = found->n <= WARNINGS_MAX ? found->n : WARNINGS_MAX - 1;
 
     for (size_t i = 0; i < n; i++)
-        cs_texts_add(ret, "%s", found->items[i]);
+        cs_texts_take(ret, cs_take(found->items[i]));
     if (n < found->n)
         cs_texts_add(ret, "and %zu more warnings", found->n - n);
 }

@@ -260,10 +260,10 @@ bool cs_cloneset_same_spec(struct cs_json a, struct cs_json b)
     struct cs_json a_spec = cs_json_get(a, "spec"), b_spec = cs_json_get(b, "spec");
     cs_autostrbuf a_patch = CS_STRBUF_INIT, b_patch = CS_STRBUF_INIT;
 
-    if (cs_json_equal(a_spec, b_spec))
-        return true;
     if (!cs_json_equal(cs_json_get(a_spec, "template"), cs_json_get(b_spec, "template")))
         return false; /* no default is in there, and most edits are */
+    if (cs_json_equal(a_spec, b_spec))
+        return true;
     if (write_patch(a, 0, &a_patch) + write_patch(b, 0, &b_patch) == 0)
         return false;
     cs_autojtree *a_tree = cs_jtree_from(a), *b_tree = cs_jtree_from(b);

@@ -17,14 +17,19 @@ __extension__ typedef __int128 i128;
 
 enum family { DECIMAL_SI, DECIMAL_EXPONENT, BINARY_SI };
 
+/* What a suffix says. */
+struct unit {
+    enum family family;
+    int exponent; /* of ten, or of 1024 for BINARY_SI */
+};
+
 /* The text taken apart: sign, digits without leading zeros, suffix. */
 struct parts {
     bool negative;
     unsigned char digits[MAX_DIGITS + 24]; /* values 0..9; room for a multiplication by 2^60 */
     size_t n_digits;
     int n_fraction; /* how many of them stand behind the point */
-    enum family family;
-    int exponent; /* of ten, or of 1024 for BINARY_SI */
+    struct unit unit;
 };
 
 struct quantity {
@@ -46,7 +51,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool parse_exponent(struct cs_str s, struct parts *p)
+static bool parse_exponent(struct cs_str s, struct unit *ret)
 {
     bool negative = s.len && s.p[0] == '-';
     int value = 0;
@@ -60,34 +65,33 @@ static bool parse_exponent(struct cs_str s, struct parts *p)
             return false;
         value = value > 1000 ? 1000 : value * 10 + (s.p[i] - '0'); /* beyond any number of ours either way */
     }
-    p->family = DECIMAL_EXPONENT;
-    p->exponent = negative ? -value : value;
+    *ret = (struct unit){.family = DECIMAL_EXPONENT, .exponent = negative ? -value : value};
     return true;
 }
 
-static bool parse_suffix(struct cs_str s, struct parts *p)
+static bool parse_suffix(struct cs_str s, struct unit *ret)
 {
     static const char decimal[] = "num.kMGTPE", binary[] = "KMGTPE"; /* '.' keeps the place of none, and is no suffix */
     const char *at = NULL;
 
+    *ret = (struct unit){.family = DECIMAL_SI};
     if (s.len == 0)
-        return true; /* DECIMAL_SI, 0 */
+        return true;
     if (s.len == 1 && s.p[0] != '.')
         at = memchr(decimal, s.p[0], sizeof(decimal) - 1);
     if (at) {
-        p->exponent = 3 * (int)(at - decimal) - 9;
+        ret->exponent = 3 * (int)(at - decimal) - 9;
         return true;
     }
     if (s.len == 2 && s.p[1] == 'i')
         at = memchr(binary, s.p[0], sizeof(binary) - 1);
     if (at) {
-        p->family = BINARY_SI;
-        p->exponent = 1 + (int)(at - binary);
+        *ret = (struct unit){.family = BINARY_SI, .exponent = 1 + (int)(at - binary)};
         return true;
     }
     if (s.p[0] != 'e' && s.p[0] != 'E')
         return false;
-    return parse_exponent((struct cs_str){.p = s.p + 1, .len = s.len - 1}, p);
+    return parse_exponent((struct cs_str){.p = s.p + 1, .len = s.len - 1}, ret);
 }
 
 /* [sign] digits [. digits] suffix. False when it is not of that form or has too many digits. */
@@ -114,7 +118,7 @@ static bool parse_parts(struct cs_str s, struct parts *p)
         p->digits[p->n_digits++] = (unsigned char)(s.p[i] - '0');
     }
     return seen_digit && p->n_fraction <= MAX_DIGITS &&
-           parse_suffix((struct cs_str){.p = s.p + i, .len = s.len - i}, p);
+           parse_suffix((struct cs_str){.p = s.p + i, .len = s.len - i}, &p->unit);
 }
 
 /* digits × 1024, in place. */
@@ -152,46 +156,67 @@ static i128 leading_digits(const struct parts *p, long keep)
     return v > MAX_NANOS ? MAX_NANOS : v;
 }
 
-/* A whole number of up to PLAIN_DIGITS digits in units from "n" on, as nearly all are: nothing to round, no overflow before the cap. */
-#define PLAIN_DIGITS 18
-static bool plain_nanos(const struct parts *p, i128 *ret)
+/* v, at least 0, times a power of ten; capped. */
+static i128 times_ten(i128 v, int exponent)
 {
-    int shift = p->family == BINARY_SI ? 9 : 9 + p->exponent;
-    i128 v = 0;
+    static const int powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+    const int most = CS_ARRAY_LEN(powers) - 1;
 
-    if (p->n_digits > PLAIN_DIGITS || p->n_fraction > 0 || shift < 0 || shift > 27)
+    for (; exponent > most && v <= MAX_NANOS; exponent -= most)
+        v *= powers[most];
+    if (v <= MAX_NANOS)
+        v *= powers[exponent];
+    return v > MAX_NANOS ? MAX_NANOS : v;
+}
+
+/*
+ * Up to PLAIN_DIGITS digits and a suffix from "n" on, as nearly all are written: nothing to round, no overflow before the cap. False
+ * for anything else, and parse_full decides.
+ */
+#define PLAIN_DIGITS 18
+static bool parse_plain(struct cs_str s, struct quantity *ret)
+{
+    struct unit unit;
+    int64_t v = 0;
+    size_t n = 0;
+
+    for (; n < s.len && is_digit(s.p[n]); n++) {
+        if (n == PLAIN_DIGITS)
+            return false;
+        v = v * 10 + (s.p[n] - '0');
+    }
+    if (n == 0 || !parse_suffix((struct cs_str){.p = s.p + n, .len = s.len - n}, &unit))
         return false;
-    for (size_t i = 0; i < p->n_digits; i++)
-        v = v * 10 + p->digits[i];
-    if (p->family == BINARY_SI)
-        v <<= 10 * p->exponent;
-    for (; shift > 0 && v <= MAX_NANOS; shift--)
-        v *= 10;
-    *ret = v > MAX_NANOS ? MAX_NANOS : v;
+    if (unit.family == BINARY_SI)
+        *ret = (struct quantity){.nanos = times_ten((i128)v << 10 * unit.exponent, 9), .family = unit.family};
+    else if (unit.exponent >= -9 && unit.exponent <= 18)
+        *ret = (struct quantity){.nanos = times_ten(v, 9 + unit.exponent), .family = unit.family};
+    else
+        return false;
+    return true;
+}
+
+static bool parse_full(struct cs_str s, struct quantity *ret)
+{
+    struct parts p;
+
+    if (!parse_parts(trim(s), &p))
+        return false;
+    long shift = 9 - p.n_fraction;
+    if (p.unit.family == BINARY_SI) {
+        for (int i = 0; i < p.unit.exponent; i++)
+            multiply_1024(&p);
+    } else {
+        shift += p.unit.exponent;
+    }
+    i128 v = leading_digits(&p, (long)p.n_digits + shift);
+    *ret = (struct quantity){.nanos = p.negative ? -v : v, .family = p.unit.family};
     return true;
 }
 
 static bool parse(struct cs_str s, struct quantity *ret)
 {
-    struct parts p;
-    i128 plain;
-
-    if (!parse_parts(trim(s), &p))
-        return false;
-    if (plain_nanos(&p, &plain)) {
-        *ret = (struct quantity){.nanos = p.negative ? -plain : plain, .family = p.family};
-        return true;
-    }
-    long shift = 9 - p.n_fraction;
-    if (p.family == BINARY_SI) {
-        for (int i = 0; i < p.exponent; i++)
-            multiply_1024(&p);
-    } else {
-        shift += p.exponent;
-    }
-    i128 v = leading_digits(&p, (long)p.n_digits + shift);
-    *ret = (struct quantity){.nanos = p.negative ? -v : v, .family = p.family};
-    return true;
+    return parse_plain(s, ret) || parse_full(s, ret);
 }
 
 /* Text of v without factors of `base` beyond max_times; ret_times: how many were taken out. */
@@ -286,15 +311,15 @@ static bool kept_as_written(const struct parts *p)
 {
     size_t n = p->n_digits;
 
-    if (p->family == BINARY_SI) {
-        int spare = 14 - (int)n - 3 * p->exponent; /* room that the peer's shortcut wants */
+    if (p->unit.family == BINARY_SI) {
+        int spare = 14 - (int)n - 3 * p->unit.exponent; /* room that the peer's shortcut wants */
         unsigned low = n ? p->digits[n - 1] : 0;
 
         low += n > 1 ? p->digits[n - 2] * 10u : 0;
         low += n > 2 ? p->digits[n - 3] * 100u : 0; /* 1000 is a multiple of 8: three digits tell */
         return spare >= 0 && p->n_fraction == 0 && low % 8 != 0;
     }
-    int scale = p->exponent - p->n_fraction;
+    int scale = p->unit.exponent - p->n_fraction;
     bool zeros = n >= 3 && !p->digits[n - 1] && !p->digits[n - 2] && !p->digits[n - 3];
     return n > 0 && (int)n > p->n_fraction && n <= 18 && scale >= -9 && scale % 3 == 0 && !zeros;
 }

@@ -54,6 +54,7 @@ struct cs_schema_field {
     uint8_t kind; /* enum cs_schema_kind */
     uint8_t flags; /* enum cs_schema_flag */
     uint8_t order; /* place in the typed member order, which the claim-template hash needs */
+    uint8_t name_len;
 };
 
 struct cs_schema_type {

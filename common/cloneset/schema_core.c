@@ -10,15 +10,9 @@
 #include "common/base/alloc.h"
 #include "common/cloneset/template_impl.h"
 
-/* As strcmp; most names differ in their first byte. */
-static inline int name_cmp(struct cs_str name, const char *known)
+static struct cs_str name_of(const struct cs_schema_field *f)
 {
-    unsigned char first = name.len ? (unsigned char)name.p[0] : 0;
-
-    if (first != (unsigned char)known[0])
-        return first < (unsigned char)known[0] ? -1 : 1;
-    int order = strncmp(name.p, known, name.len);
-    return order || known[name.len] == '\0' ? order : -1;
+    return (struct cs_str){.p = f->name, .len = f->name_len};
 }
 
 const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, struct cs_str name)
@@ -28,7 +22,7 @@ const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, 
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int order = name_cmp(name, type->fields[mid].name);
+        int order = cs_str_cmp(name, name_of(&type->fields[mid]));
 
         if (order == 0)
             return &type->fields[mid];
@@ -44,11 +38,7 @@ const struct cs_schema_field *cs_schema_find(const struct cs_schema_type *type, 
 static const struct cs_schema_field *find_ahead(const struct cs_schema_type *type, struct cs_str name, size_t *cursor)
 {
     for (size_t i = *cursor; i < type->n_fields; i++) {
-        int order = name_cmp(name, type->fields[i].name);
-
-        if (order < 0)
-            return NULL;
-        if (order == 0) {
+        if (cs_str_eq(name, name_of(&type->fields[i]))) {
             *cursor = i + 1;
             return &type->fields[i];
         }

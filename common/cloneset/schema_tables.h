@@ -19,23 +19,23 @@
 /* F: plain member, D: with default, O: object, OD: object with default, L: list of objects. */
 #define F(name, kind, flags, order)                                                                                    \
     {                                                                                                                  \
-        name, NULL, NULL, CS_SK_##kind, (flags), order                                                                 \
+        name, NULL, NULL, CS_SK_##kind, (flags), order, sizeof(name) - 1                                               \
     }
 #define D(name, kind, flags, order, def)                                                                               \
     {                                                                                                                  \
-        name, def, NULL, CS_SK_##kind, (flags), order                                                                  \
+        name, def, NULL, CS_SK_##kind, (flags), order, sizeof(name) - 1                                                \
     }
 #define O(name, flags, order, type)                                                                                    \
     {                                                                                                                  \
-        name, NULL, &(type), CS_SK_OBJ, (flags), order                                                                 \
+        name, NULL, &(type), CS_SK_OBJ, (flags), order, sizeof(name) - 1                                               \
     }
 #define OD(name, flags, order, type, def)                                                                              \
     {                                                                                                                  \
-        name, def, &(type), CS_SK_OBJ, (flags), order                                                                  \
+        name, def, &(type), CS_SK_OBJ, (flags), order, sizeof(name) - 1                                                \
     }
 #define L(name, flags, order, type)                                                                                    \
     {                                                                                                                  \
-        name, NULL, &(type), CS_SK_LIST, (flags), order                                                                \
+        name, NULL, &(type), CS_SK_LIST, (flags), order, sizeof(name) - 1                                              \
     }
 #define TYPE(fields, key)                                                                                              \
     {                                                                                                                  \

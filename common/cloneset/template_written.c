@@ -13,31 +13,27 @@ struct edit {
     bool resizes; /* resources count together */
 };
 
-static bool is_among(struct cs_str key, const char *const *list)
-{
-    for (; *list; list++) {
-        if (cs_str_eqz(key, *list))
-            return true;
-    }
-    return false;
-}
-
 static bool is_looked_at_in_spec(struct cs_str key)
 {
-    static const char *const keys[] = {"hostNetwork", "serviceAccount", "serviceAccountName", "os", "resources", NULL};
-
-    return is_among(key, keys);
+    return cs_str_eqz(key, "hostNetwork") || cs_str_eqz(key, "serviceAccount") ||
+           cs_str_eqz(key, "serviceAccountName") || cs_str_eqz(key, "os") || cs_str_eqz(key, "resources");
 }
 
 static bool is_looked_at_in_container(const struct edit *e, struct cs_str key)
 {
-    static const char *const resizing[] = {"resources", "resizePolicy", NULL};
-
-    return cs_str_eqz(key, "name") || (e->ports && cs_str_eqz(key, "ports")) || (e->resizes && is_among(key, resizing));
+    return cs_str_eqz(key, "name") || (e->ports && cs_str_eqz(key, "ports")) ||
+           (e->resizes && (cs_str_eqz(key, "resources") || cs_str_eqz(key, "resizePolicy")));
 }
 
 /* Turns what is left of a member into a tree; NULL: nothing is. */
 typedef struct cs_jtree *(*copier)(const struct edit *e, struct cs_json v, struct cs_json twin, struct cs_str key);
+
+static void keep(struct cs_jtree *obj, struct cs_str key, struct cs_jtree *left)
+{
+    cs_autofree char *name = cs_xmemdupz(key.p, key.len);
+
+    (void)cs_jtree_set(obj, name, left);
+}
 
 /* The members of v; twin: its counterpart. */
 static struct cs_jtree *copy_members(const struct edit *e, struct cs_json v, struct cs_json twin, copier copy)
@@ -47,11 +43,12 @@ static struct cs_jtree *copy_members(const struct edit *e, struct cs_json v, str
     size_t n = cs_json_members(v, false, &members);
 
     for (size_t i = 0; i < n; i++) {
-        cs_autofree char *key = cs_json_key_dup(members[i]);
-        struct cs_jtree *left = copy(e, members[i], cs_json_getn(twin, cs_str(key)), cs_str(key));
+        cs_autofree char *owned = NULL;
+        struct cs_str key = cs_json_key(members[i], &owned);
+        struct cs_jtree *left = copy(e, members[i], cs_json_getn(twin, key), key);
 
         if (left)
-            (void)cs_jtree_set(obj, key, left);
+            keep(obj, key, left);
     }
     return obj;
 }
@@ -60,6 +57,21 @@ static struct cs_jtree *copy_container_member(
     const struct edit *e, struct cs_json v, struct cs_json twin, struct cs_str key)
 {
     return cs_json_same_bytes(v, twin) && !is_looked_at_in_container(e, key) ? NULL : cs_jtree_from(v);
+}
+
+/* One whose counterpart has the same bytes. */
+static struct cs_jtree *copy_same_container(const struct edit *e, struct cs_json container)
+{
+    struct cs_jtree *obj = cs_jtree_new_obj();
+
+    cs_json_foreach (member, container) {
+        cs_autofree char *owned = NULL;
+        struct cs_str key = cs_json_key(member, &owned);
+
+        if (is_looked_at_in_container(e, key))
+            keep(obj, key, cs_jtree_from(member)); /* of duplicates the last one replaces the others */
+    }
+    return obj;
 }
 
 /* The comparison may match elements by name: it finds the same pairs as here when each name stands at the same place on both sides. */
@@ -88,7 +100,9 @@ static struct cs_jtree *copy_containers(const struct edit *e, struct cs_json lis
         return cs_jtree_from(list);
     arr = cs_jtree_new_arr();
     cs_json_foreach (item, list) {
-        (void)cs_jtree_append(arr, copy_members(e, item, other, &copy_container_member));
+        (void)cs_jtree_append(arr, cs_json_same_bytes(item, other)
+                                       ? copy_same_container(e, item)
+                                       : copy_members(e, item, other, &copy_container_member));
         other = cs_json_next(twin, other);
     }
     return arr;

@@ -10,6 +10,8 @@
 /* The peer's revision data pass through 64-bit floats. */
 #define MAX_SAFE_INTEGER ((int64_t)1 << 53)
 
+#define UNKNOWN "unknown member"
+
 static bool refuse(const struct cs_tpath *path, const char *why, char **ret_reason)
 {
     cs_autofree char *text = ret_reason ? cs_tpath_dup(path) : NULL;
@@ -17,6 +19,14 @@ static bool refuse(const struct cs_tpath *path, const char *why, char **ret_reas
     if (ret_reason)
         *ret_reason = cs_xasprintf("%s: %s", text ? text : "", why);
     return false;
+}
+
+static bool refuse_unknown(const struct cs_tpath *path, struct cs_json member, char **ret_reason)
+{
+    cs_autofree char *owned = NULL;
+    const struct cs_tpath step = {.up = path, .key = cs_json_key(member, &owned)};
+
+    return refuse(&step, UNKNOWN, ret_reason);
 }
 
 static bool is_exact_int(struct cs_json v, bool narrow)
@@ -120,8 +130,8 @@ static bool is_exact_list(
 static bool is_exact_member(
     struct cs_json v, const struct cs_schema_field *f, const struct cs_tpath *path, char **ret_reason)
 {
-    if (!f || f->flags & CS_SF_NEW)
-        return refuse(path, "unknown member", ret_reason);
+    if (f->flags & CS_SF_NEW)
+        return refuse(path, UNKNOWN, ret_reason);
     if (cs_typed_is_omitted(v, f))
         return refuse(path, "explicit empty value", ret_reason);
     if (cs_schema_is_map(f))
@@ -143,15 +153,17 @@ bool cs_typed_is_exact(
         return refuse(path, "is no object", ret_reason);
     for (size_t i = 0; i < members.n; i++) {
         struct cs_json member = members.items[i].v;
+        const struct cs_schema_field *f = members.items[i].field;
 
         if (cs_json_is_null(member))
             continue; /* dropped on both sides */
-        cs_autofree char *owned = NULL;
-        const struct cs_tpath step = {.up = path, .key = cs_json_key(member, &owned)};
-
-        if (type == &cs_schema_pod_template_spec && cs_str_eqz(step.key, "$patch"))
+        if (!f && type == &cs_schema_pod_template_spec && cs_json_key_is(member, "$patch"))
             continue; /* the frame's, set anew */
-        if (!is_exact_member(member, members.items[i].field, &step, ret_reason))
+        if (!f)
+            return refuse_unknown(path, member, ret_reason);
+        const struct cs_tpath step = {.up = path, .key = {.p = f->name, .len = f->name_len}};
+
+        if (!is_exact_member(member, f, &step, ret_reason))
             return false;
     }
     return true;

@@ -41,7 +41,7 @@ static struct cs_json env_of(struct cs_json container)
 
 static struct cs_json field_path_of(struct cs_json env)
 {
-    return cs_json_at(env, "valueFrom", "fieldRef", "fieldPath", NULL);
+    return cs_json_get(cs_json_get(cs_json_get(env, "valueFrom"), "fieldRef"), "fieldPath");
 }
 
 /* The old side has this variable of this container, reading the same; *ret_image: and the container's image was this. */
@@ -84,10 +84,13 @@ static void add_found(struct found *f, struct cs_edit *e, struct cs_json contain
 static bool look_at(
     struct cs_edit *e, struct cs_json container, struct cs_json env, struct found *ret_new, struct found *ret_old)
 {
-    struct cs_str path = cs_check_text(&e->mem, field_path_of(env)), key;
-    const char *map = map_of(path, &key);
-    struct cs_json was, is, image;
+    struct cs_json field_path = field_path_of(env), was, is, image;
+    struct cs_str key;
+    const char *map;
 
+    if (!cs_json_exists(field_path)) /* as nearly always */
+        return false;
+    map = map_of(cs_check_text(&e->mem, field_path), &key);
     if (!map)
         return false;
     was = cs_json_getn(cs_object_of(cs_object_of(e->was.tmpl, "metadata"), map), key);

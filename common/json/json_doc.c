@@ -71,21 +71,6 @@ static struct cs_str str_body(struct cs_json v)
     return (struct cs_str){.p = v.doc->text + v.node->start + 1, .len = v.node->end - v.node->start - 2};
 }
 
-struct cs_str cs_json_raw(struct cs_json v)
-{
-    if (!v.node)
-        return (struct cs_str){.p = NULL, .len = 0};
-    return (struct cs_str){.p = v.doc->text + v.node->start, .len = v.node->end - v.node->start};
-}
-
-struct cs_str cs_json_key_raw(struct cs_json member)
-{
-    /* A key cannot start before offset 2, so 0 says "no member". */
-    if (!member.node || member.node->key_start == 0)
-        return (struct cs_str){.p = NULL, .len = 0};
-    return (struct cs_str){.p = member.doc->text + member.node->key_start, .len = member.node->key_len};
-}
-
 static bool key_equals(struct cs_json member, struct cs_str key)
 {
     struct cs_str raw = cs_json_key_raw(member);
@@ -105,14 +90,6 @@ char *cs_json_key_dup(struct cs_json member)
     return raw.p ? body_dup(raw, member.node->key_escaped) : NULL;
 }
 
-struct cs_str cs_json_key(struct cs_json member, char **ret_owned)
-{
-    bool escaped = member.node && member.node->key_escaped;
-
-    *ret_owned = escaped ? cs_json_key_dup(member) : NULL;
-    return escaped ? cs_str(*ret_owned) : cs_json_key_raw(member);
-}
-
 bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret)
 {
     if (!cs_json_is(v, CS_J_STRING) || v.node->escaped)
@@ -126,32 +103,30 @@ char *cs_json_str_dup(struct cs_json v)
     return cs_json_is(v, CS_J_STRING) ? body_dup(str_body(v), v.node->escaped) : NULL;
 }
 
-bool cs_json_str_is(struct cs_json v, const char *z)
+bool cs_json_decoded_is(struct cs_json v, struct cs_str s)
 {
-    if (!z || !cs_json_is(v, CS_J_STRING))
-        return false;
-    struct cs_str want = cs_str(z);
-    return (want.len == str_body(v).len || v.node->escaped) && body_equals(str_body(v), v.node->escaped, want);
+    return body_equals(str_body(v), v.node->escaped, s);
 }
 
 /* ---- look-ups ---- */
 
 struct cs_json cs_json_getn(struct cs_json v, struct cs_str key)
 {
-    struct cs_json found = absent;
+    const struct cs_jnode *found = NULL, *m;
 
     if (!cs_json_is(v, CS_J_OBJECT) || !key.p)
         return absent;
-    cs_json_foreach (member, v) {
-        const struct cs_jnode *m = member.node;
-        /* Nearly all keys differ in length already. */
-        bool same = m->key_escaped ? key_equals(member, key)
-                                   : m->key_len == key.len && memcmp(v.doc->text + m->key_start, key.p, key.len) == 0;
-
-        if (same)
-            found = member;
+    m = v.node + 1;
+    for (uint32_t left = v.node->count; left > 0; left--, m += m->size) {
+        if (m->key_escaped) {
+            if (key_equals((struct cs_json){.doc = v.doc, .node = m}, key))
+                found = m;
+        } else if (m->key_len == key.len) { /* which nearly all keys are not */
+            if (memcmp(v.doc->text + m->key_start, key.p, key.len) == 0)
+                found = m;
+        }
     }
-    return found;
+    return (struct cs_json){.doc = found ? v.doc : NULL, .node = found};
 }
 
 struct cs_json cs_json_at(struct cs_json v, ...)
@@ -159,7 +134,7 @@ struct cs_json cs_json_at(struct cs_json v, ...)
     va_list ap;
 
     va_start(ap, v);
-    for (const char *key = va_arg(ap, const char *); key; key = va_arg(ap, const char *))
+    for (const char *key = va_arg(ap, const char *); key && v.node; key = va_arg(ap, const char *))
         v = cs_json_get(v, key);
     va_end(ap);
     return v;
@@ -291,8 +266,39 @@ size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret)
 
 /* ---- equality; as deep as the documents, which their depth limit bounds ---- */
 
+/* The same keys in the same places, each greater than the one before: then none is there twice. */
+static bool in_lockstep(struct cs_json a, struct cs_json b)
+{
+    struct cs_json other = cs_json_first(b), before = absent;
+
+    if (a.node->count != b.node->count)
+        return false;
+    cs_json_foreach (member, a) {
+        if (!cs_str_eq(cs_json_key_raw(member), cs_json_key_raw(other)) ||
+            (before.node && key_cmp(before, member) >= 0))
+            return false;
+        before = member;
+        other = cs_json_next(b, other);
+    }
+    return true;
+}
+
+static bool children_equal(struct cs_json a, struct cs_json b)
+{
+    struct cs_json other = cs_json_first(b);
+
+    cs_json_foreach (child, a) {
+        if (!cs_json_equal(child, other))
+            return false;
+        other = cs_json_next(b, other);
+    }
+    return true;
+}
+
 static bool objects_equal(struct cs_json a, struct cs_json b)
 {
+    if (in_lockstep(a, b)) /* as nearly always */
+        return children_equal(a, b);
     cs_autofree struct cs_json *ma = NULL;
     cs_autofree struct cs_json *mb = NULL;
     size_t na = cs_json_members(a, true, &ma);
@@ -303,19 +309,6 @@ static bool objects_equal(struct cs_json a, struct cs_json b)
     for (size_t i = 0; i < na; i++) {
         if (key_cmp(ma[i], mb[i]) != 0 || !cs_json_equal(ma[i], mb[i]))
             return false;
-    }
-    return true;
-}
-
-static bool arrays_equal(struct cs_json a, struct cs_json b)
-{
-    if (a.node->count != b.node->count)
-        return false;
-    struct cs_json other = cs_json_first(b);
-    cs_json_foreach (item, a) {
-        if (!cs_json_equal(item, other))
-            return false;
-        other = cs_json_next(b, other);
     }
     return true;
 }
@@ -337,7 +330,7 @@ bool cs_json_equal(struct cs_json a, struct cs_json b)
     case CS_J_STRING:
         return body_cmp(str_body(a), str_body(b)) == 0;
     case CS_J_ARRAY:
-        return arrays_equal(a, b);
+        return a.node->count == b.node->count && children_equal(a, b);
     case CS_J_OBJECT:
         return objects_equal(a, b);
     default:

@@ -18,32 +18,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/str.h"
-
-enum cs_jtype { CS_J_NULL, CS_J_FALSE, CS_J_TRUE, CS_J_NUMBER, CS_J_STRING, CS_J_ARRAY, CS_J_OBJECT };
-
-/* A value. Children of an array or object follow it directly; a member's key is kept at its value. */
-struct cs_jnode {
-    uint32_t start, end; /* span of the value in the text, quotes/brackets included */
-    uint32_t key_start, key_len; /* object member: span of the key without quotes; else 0, 0 */
-    uint32_t size; /* nodes of this value, itself included: next sibling = this + size */
-    uint32_t count; /* children */
-    uint8_t type; /* enum cs_jtype */
-    uint8_t escaped; /* string: contains a backslash */
-    uint8_t key_escaped; /* key contains a backslash */
-};
-
-struct cs_jdoc {
-    const char *text; /* borrowed from the caller, must outlive the doc */
-    size_t len;
-    struct cs_jnode *nodes; /* nodes[0] is the root */
-    size_t n_nodes, cap_nodes;
-};
-
-/* A value in its document: pass by value. An absent value has node == NULL; every accessor accepts it. */
-struct cs_json {
-    const struct cs_jdoc *doc;
-    const struct cs_jnode *node;
-};
+#include "common/json/json_node.h"
 
 struct cs_json_limits {
     size_t max_bytes;
@@ -64,10 +39,6 @@ void cs_jdoc_done(struct cs_jdoc *doc);
 
 struct cs_json cs_jdoc_root(const struct cs_jdoc *doc);
 
-static inline bool cs_json_exists(struct cs_json v)
-{
-    return v.node != NULL;
-}
 /* Absent and null are both "not there" for most of the Kubernetes API. */
 static inline bool cs_json_is(struct cs_json v, enum cs_jtype type)
 {
@@ -114,13 +85,31 @@ static inline struct cs_json cs_json_next(struct cs_json parent, struct cs_json 
 size_t cs_json_members(struct cs_json obj, bool sorted, struct cs_json **ret);
 
 /* The exact bytes of the value; {NULL,0} when absent. Borrowed from the text. */
-struct cs_str cs_json_raw(struct cs_json v);
+static inline struct cs_str cs_json_raw(struct cs_json v)
+{
+    if (!v.node)
+        return (struct cs_str){.p = NULL, .len = 0};
+    return (struct cs_str){.p = v.doc->text + v.node->start, .len = v.node->end - v.node->start};
+}
 /* Key of an object member, undecoded; see cs_json_key_dup for the decoded form. */
-struct cs_str cs_json_key_raw(struct cs_json member);
+static inline struct cs_str cs_json_key_raw(struct cs_json member)
+{
+    /* A key cannot start before offset 2, so 0 says "no member". */
+    if (!member.node || member.node->key_start == 0)
+        return (struct cs_str){.p = NULL, .len = 0};
+    return (struct cs_str){.p = member.doc->text + member.node->key_start, .len = member.node->key_len};
+}
 bool cs_json_key_is(struct cs_json member, const char *key);
 char *cs_json_key_dup(struct cs_json member); /* decoded, owned */
 /* The decoded key, borrowed, or if it holds a backslash a copy, which *ret_owned then is (else NULL). */
-struct cs_str cs_json_key(struct cs_json member, char **ret_owned);
+static inline struct cs_str cs_json_key(struct cs_json member, char **ret_owned)
+{
+    *ret_owned = NULL;
+    if (!member.node || !member.node->key_escaped)
+        return cs_json_key_raw(member);
+    *ret_owned = cs_json_key_dup(member);
+    return cs_str(*ret_owned);
+}
 
 /* Written alike, byte for byte; two that are not there are alike. Cheaper than cs_json_equal where a difference is no answer yet. */
 static inline bool cs_json_same_bytes(struct cs_json a, struct cs_json b)
@@ -132,8 +121,19 @@ static inline bool cs_json_same_bytes(struct cs_json a, struct cs_json b)
 bool cs_json_str_borrow(struct cs_json v, struct cs_str *ret);
 /* Decoded copy, owned, NUL-terminated; NULL when v is no string. */
 char *cs_json_str_dup(struct cs_json v);
-/* Compares the decoded string with z; false when v is no string. */
-bool cs_json_str_is(struct cs_json v, const char *z);
+bool cs_json_decoded_is(struct cs_json string, struct cs_str s); /* of a value that is a string */
+/* Compares the decoded string with s, or z; false when v is no string. */
+static inline bool cs_json_str_isn(struct cs_json v, struct cs_str s)
+{
+    if (!s.p || !cs_json_is(v, CS_J_STRING))
+        return false;
+    /* Between the quotes; nearly all differ in length already. */
+    return (v.node->escaped || v.node->end - v.node->start - 2 == s.len) && cs_json_decoded_is(v, s);
+}
+static inline bool cs_json_str_is(struct cs_json v, const char *z)
+{
+    return cs_json_str_isn(v, cs_str(z));
+}
 
 /* Exact integers: digits only ("1e3" and "1.0" are refused), overflow refused. */
 bool cs_json_i64(struct cs_json v, int64_t *ret);

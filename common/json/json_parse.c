@@ -17,16 +17,23 @@ const struct cs_json_limits cs_json_default_limits = {
     .max_nodes = 1000000,
 };
 
-enum step { STEP_VALUE, STEP_KEY, STEP_AFTER, STEP_DONE, STEP_FAILED };
-
-/* What stays where it is while the place in the text (p) and the key of the member at hand go from step to step in registers. */
+/* What does not change on the way, and what is touched at errors only. */
 struct parser {
     struct cs_jdoc *doc;
     const char *end;
-    uint32_t open; /* innermost open container */
-    unsigned depth;
     const struct cs_json_limits *limits;
     struct cs_error *err;
+};
+
+/* The place in the text and among the nodes. Only inlined functions get its address, so it stays in registers. */
+struct cursor {
+    const char *p;
+    struct cs_jnode *next; /* free, if it is below `limit` */
+    struct cs_jnode *limit;
+    struct cs_jnode *open; /* innermost open container, or NULL */
+    unsigned depth; /* how many are open */
+    uint32_t n_children; /* of the innermost, so far */
+    bool in_object; /* which it is */
 };
 
 /* The key of the member whose value comes next. */
@@ -44,31 +51,27 @@ static size_t offset_of(const struct parser *ps, const char *at)
     return (size_t)(at - ps->doc->text);
 }
 
-static enum step __attribute__((cold, noinline)) fail_what(struct parser *ps, const char *at, const char *what)
+static bool __attribute__((cold, noinline)) fail_what(struct parser *ps, const char *at, const char *what)
 {
-    (void)cs_error_set(ps->err, CS_ERR_INVALID, "offset %zu: %s", offset_of(ps, at), what);
-    return STEP_FAILED;
+    return cs_error_set(ps->err, CS_ERR_INVALID, "offset %zu: %s", offset_of(ps, at), what);
 }
 
 /* "unexpected …, expected <wanted>" at p */
-static enum step __attribute__((cold, noinline)) fail_expected(struct parser *ps, const char *p, const char *wanted)
+static bool __attribute__((cold, noinline)) fail_expected(struct parser *ps, const char *p, const char *wanted)
 {
     size_t offset = offset_of(ps, p);
 
-    if (p == ps->end) {
-        (void)cs_error_set(ps->err, CS_ERR_INVALID, "offset %zu: unexpected end of input, expected %s", offset, wanted);
-        return STEP_FAILED;
-    }
+    if (p == ps->end)
+        return cs_error_set(
+            ps->err, CS_ERR_INVALID, "offset %zu: unexpected end of input, expected %s", offset, wanted);
     unsigned char c = (unsigned char)*p;
     if (offset == 0 && ps->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
         return fail_what(ps, p, "byte order mark is not allowed");
     if (c > 0x20 && c < 0x7f)
-        (void)cs_error_set(
+        return cs_error_set(
             ps->err, CS_ERR_INVALID, "offset %zu: unexpected character '%c', expected %s", offset, c, wanted);
-    else
-        (void)cs_error_set(
-            ps->err, CS_ERR_INVALID, "offset %zu: unexpected byte 0x%02x, expected %s", offset, (unsigned)c, wanted);
-    return STEP_FAILED;
+    return cs_error_set(
+        ps->err, CS_ERR_INVALID, "offset %zu: unexpected byte 0x%02x, expected %s", offset, (unsigned)c, wanted);
 }
 
 static bool __attribute__((cold, noinline)) fail_limit(struct parser *ps, const char *p, const char *what, size_t limit)
@@ -78,12 +81,13 @@ static bool __attribute__((cold, noinline)) fail_limit(struct parser *ps, const 
 
 /* ---- nodes ---- */
 
-static bool __attribute__((noinline)) grow_nodes(struct parser *ps, const char *p)
+/* Room behind the n nodes there are. */
+static bool __attribute__((noinline)) grow_nodes(struct parser *ps, const char *p, size_t n)
 {
     struct cs_jdoc *doc = ps->doc;
     size_t max = ps->limits->max_nodes < NO_NODE ? ps->limits->max_nodes : NO_NODE;
 
-    if (doc->n_nodes >= max)
+    if (n >= max)
         return fail_limit(ps, p, "too many values", max);
     size_t cap = doc->cap_nodes ? doc->cap_nodes * 2 : FIRST_NODES;
     if (cap > max)
@@ -96,36 +100,44 @@ static bool __attribute__((noinline)) grow_nodes(struct parser *ps, const char *
     return true;
 }
 
-/* A node of one value, [p, …); the caller sets `end`. NULL when there may be no more. */
-HOT struct cs_jnode *add_node(struct parser *ps, const char *p, struct key *key, enum cs_jtype type)
+/* An array kept from an earlier document may be larger than what this one is allowed. */
+HOT struct cs_jnode *limit_of(const struct parser *ps)
 {
-    struct cs_jdoc *doc = ps->doc;
+    const struct cs_jdoc *doc = ps->doc;
+    size_t n = doc->cap_nodes < ps->limits->max_nodes ? doc->cap_nodes : ps->limits->max_nodes;
 
-    /* An array kept from an earlier document may be larger than what this one is allowed. */
-    if (doc->n_nodes >= doc->cap_nodes || doc->n_nodes >= ps->limits->max_nodes) {
-        if (!grow_nodes(ps, p))
+    return doc->nodes ? doc->nodes + n : NULL;
+}
+
+/* The node of the value at p; the caller sets `end`. NULL when there may be no more. */
+HOT struct cs_jnode *add_node(struct parser *ps, struct cursor *at, const struct key *key, enum cs_jtype type)
+{
+    if (at->next == at->limit) {
+        size_t n = (size_t)(at->next - ps->doc->nodes), open = at->open ? (size_t)(at->open - ps->doc->nodes) : 0;
+
+        if (!grow_nodes(ps, at->p, n))
             return NULL;
+        at->next = ps->doc->nodes + n;
+        at->open = at->open ? ps->doc->nodes + open : NULL;
+        at->limit = limit_of(ps);
     }
-    if (ps->open != NO_NODE)
-        doc->nodes[ps->open].count++;
-    struct cs_jnode *node = &doc->nodes[doc->n_nodes++];
+    struct cs_jnode *node = at->next++;
     *node = (struct cs_jnode){
-        .start = (uint32_t)offset_of(ps, p),
+        .start = (uint32_t)offset_of(ps, at->p),
         .key_start = key->start,
         .key_len = key->len,
         .size = 1,
         .type = (uint8_t)type,
         .key_escaped = key->escaped,
     };
-    *key = (struct key){.start = 0};
     return node;
 }
 
-HOT enum step finish_value(struct parser *ps, struct cs_jnode *node, const char *behind, const char **p)
+HOT bool finish_value(const struct parser *ps, struct cursor *at, struct cs_jnode *node, const char *behind)
 {
-    *p = behind;
+    at->p = behind;
     node->end = (uint32_t)offset_of(ps, behind);
-    return STEP_AFTER;
+    return true;
 }
 
 /* ---- the grammar ---- */
@@ -138,158 +150,172 @@ HOT const char *skip_blanks(const struct parser *ps, const char *p)
     return p;
 }
 
-HOT enum step close_container(struct parser *ps, const char **p)
+/* Whether the next byte that is no blank is c, where at->p then stands. */
+HOT bool comes(const struct parser *ps, struct cursor *at, char c)
 {
-    struct cs_jdoc *doc = ps->doc;
-    struct cs_jnode *node = &doc->nodes[ps->open];
+    if (at->p < ps->end && *at->p == c) /* nearly always */
+        return true;
+    at->p = skip_blanks(ps, at->p);
+    return at->p < ps->end && *at->p == c;
+}
+
+/* The innermost container from now on. */
+HOT void resume(struct cursor *at, struct cs_jnode *open)
+{
+    at->open = open;
+    at->n_children = open ? open->count : 0;
+    at->in_object = open && open->type == CS_J_OBJECT;
+}
+
+/* p stands at its bracket. */
+HOT void close_container(struct parser *ps, struct cursor *at)
+{
+    struct cs_jnode *node = at->open;
     uint32_t parent = node->size;
 
-    node->size = (uint32_t)doc->n_nodes - ps->open;
-    ps->open = parent;
-    ps->depth--;
-    return finish_value(ps, node, *p + 1, p);
+    node->size = (uint32_t)(at->next - node);
+    node->count = at->n_children;
+    at->depth--;
+    resume(at, parent == NO_NODE ? NULL : ps->doc->nodes + parent);
+    (void)finish_value(ps, at, node, at->p + 1);
 }
 
-HOT enum step open_container(struct parser *ps, const char **p, struct key *key, enum cs_jtype type)
+/* *ret_opened: it has children, which come next. */
+HOT bool container(struct parser *ps, struct cursor *at, const struct key *key, enum cs_jtype type, bool *ret_opened)
 {
-    if (ps->depth >= ps->limits->max_depth) {
-        (void)fail_limit(ps, *p, "nested too deep", ps->limits->max_depth);
-        return STEP_FAILED;
-    }
-    struct cs_jnode *node = add_node(ps, *p, key, type);
+    if (at->depth >= ps->limits->max_depth)
+        return fail_limit(ps, at->p, "nested too deep", ps->limits->max_depth);
+    struct cs_jnode *node = add_node(ps, at, key, type);
     if (!node)
-        return STEP_FAILED;
-    node->size = ps->open;
-    ps->open = (uint32_t)(node - ps->doc->nodes);
-    ps->depth++;
-    *p = skip_blanks(ps, *p + 1);
-    if (*p < ps->end && **p == (type == CS_J_OBJECT ? '}' : ']'))
-        return close_container(ps, p);
-    return type == CS_J_OBJECT ? STEP_KEY : STEP_VALUE;
+        return false;
+    at->p++;
+    if (comes(ps, at, type == CS_J_OBJECT ? '}' : ']'))
+        return finish_value(ps, at, node, at->p + 1);
+    if (at->open)
+        at->open->count = at->n_children;
+    node->size = at->open ? (uint32_t)(at->open - ps->doc->nodes) : NO_NODE;
+    at->depth++;
+    resume(at, node);
+    *ret_opened = true;
+    return true;
 }
 
-HOT enum step step_string(struct parser *ps, const char **p, struct key *key)
+HOT bool string(struct parser *ps, struct cursor *at, const struct key *key)
 {
     struct cs_jscan_fault fault;
     bool escaped;
 
-    struct cs_jnode *node = add_node(ps, *p, key, CS_J_STRING);
+    struct cs_jnode *node = add_node(ps, at, key, CS_J_STRING);
     if (!node)
-        return STEP_FAILED;
-    const char *behind = cs_jscan_string(*p + 1, ps->end, &escaped, &fault);
+        return false;
+    const char *behind = cs_jscan_string(at->p + 1, ps->end, &escaped, &fault);
     if (!behind)
         return fail_what(ps, fault.at, fault.what);
     node->escaped = escaped;
-    return finish_value(ps, node, behind, p);
+    return finish_value(ps, at, node, behind);
 }
 
-HOT enum step step_number(struct parser *ps, const char **p, struct key *key)
+HOT bool number(struct parser *ps, struct cursor *at, const struct key *key)
 {
     struct cs_jscan_fault fault;
 
-    struct cs_jnode *node = add_node(ps, *p, key, CS_J_NUMBER);
+    struct cs_jnode *node = add_node(ps, at, key, CS_J_NUMBER);
     if (!node)
-        return STEP_FAILED;
-    const char *behind = cs_jscan_number(*p, ps->end, &fault);
+        return false;
+    const char *behind = cs_jscan_number(at->p, ps->end, &fault);
     if (!behind)
         return fail_what(ps, fault.at, fault.what);
-    return finish_value(ps, node, behind, p);
+    return finish_value(ps, at, node, behind);
 }
 
-HOT enum step step_literal(struct parser *ps, const char **p, struct key *key, enum cs_jtype type, struct cs_str word)
+HOT bool literal(struct parser *ps, struct cursor *at, const struct key *key, enum cs_jtype type, struct cs_str word)
 {
-    if ((size_t)(ps->end - *p) < word.len || memcmp(*p, word.p, word.len) != 0)
-        return fail_expected(ps, *p, "a value");
-    struct cs_jnode *node = add_node(ps, *p, key, type);
-    if (!node)
-        return STEP_FAILED;
-    return finish_value(ps, node, *p + word.len, p);
+    if ((size_t)(ps->end - at->p) < word.len || memcmp(at->p, word.p, word.len) != 0)
+        return fail_expected(ps, at->p, "a value");
+    struct cs_jnode *node = add_node(ps, at, key, type);
+    return node && finish_value(ps, at, node, at->p + word.len);
 }
 
-HOT enum step step_value(struct parser *ps, const char **p, struct key *key)
+HOT bool value(struct parser *ps, struct cursor *at, const struct key *key, bool *ret_opened)
 {
-    *p = skip_blanks(ps, *p);
-    if (*p == ps->end)
-        return fail_expected(ps, *p, "a value");
-    switch (**p) {
-    case '"':
-        return step_string(ps, p, key);
-    case '{':
-        return open_container(ps, p, key, CS_J_OBJECT);
+    at->n_children++;
+    if (at->p < ps->end && (unsigned char)*at->p <= ' ')
+        at->p = skip_blanks(ps, at->p);
+    if (at->p == ps->end)
+        return fail_expected(ps, at->p, "a value");
+    if (*at->p == '"')
+        return string(ps, at, key);
+    if (*at->p == '{')
+        return container(ps, at, key, CS_J_OBJECT, ret_opened);
+    switch (*at->p) {
     case '[':
-        return open_container(ps, p, key, CS_J_ARRAY);
+        return container(ps, at, key, CS_J_ARRAY, ret_opened);
     case 't':
-        return step_literal(ps, p, key, CS_J_TRUE, CS_STR("true"));
+        return literal(ps, at, key, CS_J_TRUE, CS_STR("true"));
     case 'f':
-        return step_literal(ps, p, key, CS_J_FALSE, CS_STR("false"));
+        return literal(ps, at, key, CS_J_FALSE, CS_STR("false"));
     case 'n':
-        return step_literal(ps, p, key, CS_J_NULL, CS_STR("null"));
+        return literal(ps, at, key, CS_J_NULL, CS_STR("null"));
     default:
-        if (**p == '-' || (**p >= '0' && **p <= '9'))
-            return step_number(ps, p, key);
-        return fail_expected(ps, *p, "a value");
+        if (*at->p == '-' || (*at->p >= '0' && *at->p <= '9'))
+            return number(ps, at, key);
+        return fail_expected(ps, at->p, "a value");
     }
 }
 
-HOT enum step step_key(struct parser *ps, const char **p, struct key *key)
+/* A name in quotes and the colon. */
+HOT bool member_name(struct parser *ps, struct cursor *at, struct key *ret)
 {
     struct cs_jscan_fault fault;
     bool escaped;
 
-    *p = skip_blanks(ps, *p);
-    if (*p == ps->end || **p != '"')
-        return fail_expected(ps, *p, "a member name in quotes");
-    const char *name = *p + 1;
+    if (!comes(ps, at, '"'))
+        return fail_expected(ps, at->p, "a member name in quotes");
+    const char *name = at->p + 1;
     const char *behind = cs_jscan_string(name, ps->end, &escaped, &fault);
     if (!behind)
         return fail_what(ps, fault.at, fault.what);
-    *key =
+    *ret =
         (struct key){.start = (uint32_t)offset_of(ps, name), .len = (uint32_t)(behind - 1 - name), .escaped = escaped};
-    *p = skip_blanks(ps, behind);
-    if (*p == ps->end || **p != ':')
-        return fail_expected(ps, *p, "':'");
-    ++*p;
-    return STEP_VALUE;
+    at->p = behind;
+    if (!comes(ps, at, ':'))
+        return fail_expected(ps, at->p, "':'");
+    at->p++;
+    return true;
 }
 
-HOT enum step step_after(struct parser *ps, const char **p)
+/* Closes what ends behind a value, to where the next one comes: behind a comma, or at the end of the outermost. */
+HOT bool after_value(struct parser *ps, struct cursor *at)
 {
-    if (ps->open == NO_NODE)
-        return STEP_DONE;
-    bool object = ps->doc->nodes[ps->open].type == CS_J_OBJECT;
-    *p = skip_blanks(ps, *p);
-    if (*p < ps->end) {
-        if (**p == ',') {
-            ++*p;
-            return object ? STEP_KEY : STEP_VALUE;
+    while (at->open) {
+        if (comes(ps, at, ',')) {
+            at->p++;
+            return true;
         }
-        if (**p == (object ? '}' : ']'))
-            return close_container(ps, p);
+        if (at->p == ps->end || *at->p != (at->in_object ? '}' : ']')) /* blanks have been passed over */
+            return fail_expected(ps, at->p, at->in_object ? "',' or '}'" : "',' or ']'");
+        close_container(ps, at);
     }
-    return fail_expected(ps, *p, object ? "',' or '}'" : "',' or ']'");
+    return true;
 }
 
 static bool parse_document(struct parser *ps)
 {
-    const char *p = ps->doc->text;
-    struct key key = {.start = 0};
-    enum step step = STEP_VALUE;
+    struct cursor at = {.p = ps->doc->text, .next = ps->doc->nodes, .limit = limit_of(ps)};
 
-    while (step < STEP_DONE) {
-        if (step == STEP_VALUE)
-            step = step_value(ps, &p, &key);
-        else if (step == STEP_KEY)
-            step = step_key(ps, &p, &key);
-        else
-            step = step_after(ps, &p);
-    }
-    if (step == STEP_FAILED)
-        return false;
-    p = skip_blanks(ps, p);
-    if (p != ps->end) {
-        (void)fail_expected(ps, p, "end of input");
-        return false;
-    }
+    do {
+        struct key key = {.start = 0};
+        bool opened = false;
+
+        if ((at.in_object && !member_name(ps, &at, &key)) || !value(ps, &at, &key, &opened))
+            return false;
+        if (!opened && !after_value(ps, &at))
+            return false;
+    } while (at.open);
+    at.p = skip_blanks(ps, at.p);
+    if (at.p != ps->end)
+        return fail_expected(ps, at.p, "end of input");
+    ps->doc->n_nodes = (size_t)(at.next - ps->doc->nodes);
     return true;
 }
 
@@ -307,14 +333,11 @@ bool cs_jdoc_parse(
     struct parser ps = {
         .doc = doc,
         .end = doc->text + len,
-        .open = NO_NODE,
         .limits = l,
         .err = err,
     };
-    if (!parse_document(&ps)) {
-        doc->n_nodes = 0; /* no half document: the root is absent */
-        return false;
-    }
+    if (!parse_document(&ps))
+        return false; /* no half document: the root is absent */
     doc->len = len;
     return true;
 }

@@ -32,10 +32,9 @@ struct cs_jscan_fault {
 static inline int cs_jscan_stop(const char *p)
 {
     const __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
-    /* Compared as signed: what is not ASCII is below zero. */
-    const __m128i low = _mm_cmplt_epi8(w, _mm_set1_epi8(0x20));
-    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\')));
-    unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, marks));
+    /* With '"' and ' ' changed for each other, what is below '!'; compared as signed, so that what is not ASCII is below zero. */
+    const __m128i low = _mm_cmplt_epi8(_mm_xor_si128(w, _mm_set1_epi8('"' ^ ' ')), _mm_set1_epi8('!'));
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'))));
 
     return __builtin_ctz(found | 1u << CS_JSCAN_STEP);
 }
@@ -80,18 +79,20 @@ static inline const char *cs_jscan_plain(const char *p, const char *end)
     return p;
 }
 
+/* As cs_jscan_string, for a string that is plain up to p. */
+const char *cs_jscan_string_from(const char *p, const char *end, bool *ret_escaped, struct cs_jscan_fault *fault);
+
 /*
  * p stands behind the opening quote. Returns the position behind the closing quote, or NULL with *fault set.
  * *ret_escaped tells whether the body holds a backslash.
  */
-const char *cs_jscan_string_from(const char *p, const char *end, bool *ret_escaped, struct cs_jscan_fault *fault);
 static inline const char *cs_jscan_string(
     const char *p, const char *end, bool *ret_escaped, struct cs_jscan_fault *fault)
 {
     const char *stop = cs_jscan_plain(p, end);
 
     if (stop == end || *stop != '"')
-        return cs_jscan_string_from(p, end, ret_escaped, fault);
+        return cs_jscan_string_from(stop, end, ret_escaped, fault);
     *ret_escaped = false;
     return stop + 1;
 }

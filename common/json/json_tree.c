@@ -246,14 +246,17 @@ struct cs_jtree *cs_jtree_index(const struct cs_jtree *arr, size_t i)
 
 struct cs_jtree *cs_jtree_set(struct cs_jtree *obj, const char *key, struct cs_jtree *v)
 {
+    const struct cs_jtree *there = cs_jtree_get(obj, key);
+
+    if (there == v)
+        return v;
+    if (!there) {
+        add_member(obj, key, v);
+        return v;
+    }
     /* A copy, as cJSON frees the old key of v before it reads the new one, and the two may be the same. */
     cs_autofree char *name = cs_xstrdup(key);
-
-    if (cs_jtree_get(obj, name) == v)
-        return v;
-    if (!cs_jtree_get(obj, name))
-        add_member(obj, name, v);
-    else if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)) || !cs_jtree_key(v))
+    if (!cJSON_ReplaceItemInObjectCaseSensitive(node_of(obj), name, node_of(v)) || !cs_jtree_key(v))
         cs_out_of_memory(); /* cJSON 1.7.15 says true when it had no memory for the key */
     return v;
 }
@@ -308,15 +311,31 @@ static cJSON **children_by_key(const struct cs_jtree *t, size_t *ret_n)
     return list;
 }
 
+/* As they mostly are; elements of an array in any order. */
+static bool children_in_order(const struct cs_jtree *t)
+{
+    const struct cs_jtree *next;
+
+    if (!cs_jtree_is(t, CS_J_OBJECT))
+        return true;
+    for (const struct cs_jtree *child = cs_jtree_first(t); child; child = next) {
+        next = cs_jtree_next(child);
+        if (next && strcmp(cs_jtree_key(child), cs_jtree_key(next)) > 0)
+            return false;
+    }
+    return true;
+}
+
 void cs_jtree_sort(struct cs_jtree *t)
 {
     size_t n;
 
-    if (!cs_jtree_first(t))
+    for (struct cs_jtree *child = cs_jtree_first(t); child; child = cs_jtree_next(child))
+        cs_jtree_sort(child);
+    if (children_in_order(t))
         return;
     cs_autofree cJSON **list = children_by_key(t, &n);
     for (size_t i = 0; i < n; i++) {
-        cs_jtree_sort(tree_of(list[i]));
         list[i]->next = i + 1 < n ? list[i + 1] : NULL;
         list[i]->prev = list[i ? i - 1 : n - 1]; /* the first one's prev is the last: cJSON appends through it */
     }

@@ -236,7 +236,7 @@ static size_t verbatim_len(const char *p, const char *end, bool html)
     const char *q = p;
 
     while (q < end) {
-        size_t n = cs_utf8_char_len(q, end);
+        size_t n = (unsigned char)*q < 0x80 ? 1 : cs_utf8_char_len(q, end);
 
         if (n == 0 || (n == 1 && needs_escape(*q, html)) || (html && is_line_separator(q, n)))
             break;

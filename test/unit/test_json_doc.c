@@ -58,7 +58,7 @@ static void test_walking(void **state)
 
     assert_int_equal(cs_json_count(v), 4);
     cs_json_foreach (member, v) {
-        assert_int_equal(cs_json_key_raw(member).p[0], want[n]);
+        assert_true(cs_str_eq(cs_json_key_raw(member), (struct cs_str){.p = &want[n], .len = 1}));
         n++;
     }
     assert_int_equal(n, 4);
@@ -337,6 +337,18 @@ static void test_deep_equality(void **state)
         {"{\"a\":{\"x\":[1,{\"y\":\"z\"}],\"w\":0}}", "{ \"a\" : {\"w\":-0,\"x\":[1,{\"y\":\"\\u007a\"}]} }", true},
         {"{\"a\":{\"x\":[1,{\"y\":\"z\"}]}}", "{\"a\":{\"x\":[1,{\"y\":\"Z\"}]}}", false},
         {"{\"a\":null}", "{}", false},
+        /* the same keys in the same places, but one is there twice, and what it says first does not count */
+        {"{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":2}", true},
+        {"{\"a\":1,\"b\":5,\"a\":2}", "{\"a\":3,\"b\":5,\"a\":2}", true},
+        {"{\"a\":1,\"b\":5,\"a\":2}", "{\"a\":1,\"b\":5,\"a\":3}", false},
+        {"{\"a\":1,\"\\u0061\":2}", "{\"a\":3,\"\\u0061\":2}", true},
+        /* the same keys in the same places, in no order */
+        {"{\"b\":1,\"a\":2}", "{\"b\":1,\"a\":2.0}", false},
+        {"{\"b\":1,\"a\":-0}", "{\"b\":1,\"a\":0}", true},
+        /* in order only when decoded, and only when not */
+        {"{\"\\u0061\":-0,\"b\":1}", "{\"\\u0061\":0,\"b\":1}", true},
+        {"{\"b\":-0,\"\\u0061\":1,\"\\u0062\":1}", "{\"b\":7,\"\\u0061\":1,\"\\u0062\":1}", true},
+        {"{\"\":-0,\"a\":1}", "{\"\":0,\"a\":1}", true},
     };
 
     for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "common/base/strbuf.h"
+
 /* The text at the end of a page of its own, so that a sanitizer sees every byte read behind it. */
 static bool parse_exact(struct cs_jdoc *doc, const char *text, size_t len, const struct cs_json_limits *limits,
     struct cs_error *err, char **ret_copy)
@@ -342,6 +344,33 @@ static void test_size_and_node_limits(void **state)
     assert_false(cs_jdoc_parse(&doc, "[1,2,3,4]", 9, &small, &err));
 }
 
+static void test_open_containers_survive_more_room(void **state)
+{
+    (void)state;
+    /* An object around 1,000 lists of 3: the array of nodes grows several times while it is open, once while any kind of value comes. */
+    enum { LISTS = 1000 };
+    cs_autostrbuf text = CS_STRBUF_INIT;
+    cs_autojdoc doc = {0};
+    size_t n = 0;
+
+    for (int i = 0; i < LISTS; i++)
+        cs_strbuf_adds(&text, i ? ",[[],\"\",{}]" : "{\"a\":[[[],\"\",{}]");
+    cs_strbuf_adds(&text, "]}");
+    assert_true(cs_jdoc_parse(&doc, cs_strbuf_str(&text), text.len, NULL, NULL));
+    struct cs_json root = cs_jdoc_root(&doc), list = cs_json_get(root, "a");
+    assert_int_equal(doc.n_nodes, 2 + LISTS * 4);
+    assert_int_equal(root.node->size, doc.n_nodes);
+    assert_int_equal(cs_json_count(root), 1);
+    assert_int_equal(cs_json_count(list), LISTS);
+    cs_json_foreach (item, list) {
+        n++;
+        assert_int_equal(item.node->size, 4);
+        assert_int_equal(cs_json_count(item), 3);
+        assert_true(cs_str_eqz(cs_json_raw(item), "[[],\"\",{}]"));
+    }
+    assert_int_equal(n, LISTS);
+}
+
 static void test_a_document_can_be_reused(void **state)
 {
     (void)state;
@@ -372,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_no_depth_overflows_the_stack),
         cmocka_unit_test(test_depth_counts_siblings_once),
         cmocka_unit_test(test_size_and_node_limits),
+        cmocka_unit_test(test_open_containers_survive_more_room),
         cmocka_unit_test(test_a_document_can_be_reused),
     };
 

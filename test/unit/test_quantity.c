@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "common/cloneset/template.h"
 #include "common/cloneset/template_impl.h"
@@ -144,6 +145,42 @@ static void canonical_text_is_a_fixed_point_of_equal_value(void **state)
     }
 }
 
+/* Few digits and a suffix are read in one go; with a sign, or more zeros than that takes, the same text is taken apart. */
+static void check_both_ways(const char *digits, const char *suffix)
+{
+    cs_autofree char *plain = cs_xasprintf("%s%s", digits, suffix);
+    cs_autofree char *with_sign = cs_xasprintf("+%s%s", digits, suffix);
+    cs_autofree char *with_zeros = cs_xasprintf("%020d%s%s", 0, digits, suffix);
+    cs_autofree char *want = cs_quantity_canonical(cs_str(with_sign));
+    cs_autofree char *negative = want && !cs_streq(want, "0") ? cs_xasprintf("-%s", want) : cs_xstrdup("0");
+    cs_autofree char *with_minus = cs_xasprintf("-%s%s", digits, suffix);
+    int order = 1;
+
+    check_text(plain, "the canonical text", cs_quantity_canonical, want);
+    check_text(with_zeros, "the canonical text", cs_quantity_canonical, want);
+    check_text(with_minus, "the canonical text", cs_quantity_canonical, want ? negative : NULL);
+    assert_int_equal(cs_quantity_cmp(cs_str(plain), cs_str(with_sign), &order), want != NULL);
+    assert_int_equal(order, want ? 0 : 1);
+    assert_int_equal(cs_quantity_has_wire(cs_str(plain)), cs_quantity_has_wire(cs_str(with_sign)));
+}
+
+static void the_short_way_and_the_long_one_agree(void **state)
+{
+    (void)state;
+    static const char *const digits[] = {"0", "00", "1", "7", "8", "9", "10", "15", "16", "999", "1000", "1001", "1023",
+        "1024", "8191", "8192", "8589934592", "9007199254740993", "9223372036", "9223372037", "99999999999999999",
+        "100000000000000000", "999999999999999999", "000000000000000009", "1000000000000000000", "9223372036854775807",
+        "9223372036854775808", "18446744073709551616", "00000000000000000000000007"};
+    static const char *const suffixes[] = {"", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti",
+        "Pi", "Ei", "e", "E0", "e0", "e1", "e+3", "e-9", "e-10", "e17", "e18", "e19", "e99999", "K", "ki", "mi", "i",
+        "Kii", "..", " ", "\t", "-", "+1", "e 1"};
+
+    for (size_t i = 0; i < CS_ARRAY_LEN(digits); i++) {
+        for (size_t j = 0; j < CS_ARRAY_LEN(suffixes); j++)
+            check_both_ways(digits[i], suffixes[j]);
+    }
+}
+
 static void long_digit_strings_are_exact_or_refused(void **state)
 {
     (void)state;
@@ -200,6 +237,7 @@ int main(void)
         cmocka_unit_test(resource_lists_round_up_to_milli),
         cmocka_unit_test(typed_serialisation_keeps_what_looks_canonical),
         cmocka_unit_test(canonical_text_is_a_fixed_point_of_equal_value),
+        cmocka_unit_test(the_short_way_and_the_long_one_agree),
         cmocka_unit_test(long_digit_strings_are_exact_or_refused),
         cmocka_unit_test(quantities_compare_by_value),
     };

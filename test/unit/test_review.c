@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/alloc.h"
 #include "common/base/cleanup.h"
 #include "webhook/review.h"
 
@@ -264,6 +265,46 @@ static void test_messages_and_warnings_are_bounded(void **state)
     free(text);
 }
 
+static void test_lines_are_cut_between_characters(void **state)
+{
+    enum { MAX = 1024 };
+    static const struct {
+        size_t plain; /* so many "x", then: */
+        const char *rest, *left;
+    } rows[] = {
+        {MAX - 2, "ü", "ü"},
+        {MAX - 1, "ü", "…"},
+        {MAX - 1, "\xff", "?"},
+        {MAX - 1, "\xff\xff", "?…"},
+        {MAX, "", ""},
+        {MAX, "y", "…"},
+        {MAX, "\xff", "…"},
+        {MAX - 3, "\xffü", "?ü"},
+        {MAX - 3, "\xffüü", "?ü…"},
+        {0,
+            "\xff"
+            "a\xff\xff"
+            "b",
+            "?a??b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_ARRAY_LEN(rows); i++) {
+        cs_autofree char *plain = calloc(1, MAX + 1), *text = NULL;
+        cs_autostrbuf out = CS_STRBUF_INIT;
+        struct cs_review r = {.dry_run = false};
+        cs_autoverdict v;
+
+        cs_verdict_init(&v);
+        memset(plain, 'x', rows[i].plain);
+        cs_texts_add(&v.warnings, "%s%s", plain, rows[i].rest);
+        text = cs_xasprintf("[\"%s%s\"]", plain, rows[i].left);
+        cs_review_encode(&r, &v, &out);
+        if (!strstr(cs_strbuf_str(&out), text))
+            fail_msg("row %zu: %s", i, cs_strbuf_str(&out) + out.len - 100);
+    }
+}
+
 static void test_status_objects(void **state)
 {
     cs_autostrbuf out = CS_STRBUF_INIT;
@@ -290,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_violations_are_causes_too),
         cmocka_unit_test(test_messages_are_one_clean_line),
         cmocka_unit_test(test_messages_and_warnings_are_bounded),
+        cmocka_unit_test(test_lines_are_cut_between_characters),
         cmocka_unit_test(test_status_objects),
     };
 

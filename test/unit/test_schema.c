@@ -21,6 +21,7 @@ static void check_type(const struct cs_schema_type *type, unsigned depth)
 
         if (i && strcmp(type->fields[i - 1].name, f->name) >= 0)
             fail_msg("%s is not in order", f->name);
+        assert_int_equal(f->name_len, strlen(f->name));
         assert_ptr_equal(cs_schema_find(type, cs_str(f->name)), f);
         assert_true(f->order < type->n_fields);
         for (size_t j = 0; j < type->n_fields; j++)
