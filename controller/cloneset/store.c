@@ -120,9 +120,18 @@ static void free_set(struct cs_store *s, struct cs_set_entry *se)
     free(se);
 }
 
+static bool is_used(const struct cs_set_entry *se)
+{
+    bool used = se->set != NULL;
+
+    for (int k = 0; k < CS_K_COUNT; k++)
+        used = used || se->entries[k].n > 0;
+    return used;
+}
+
 void cs_store_collect(struct cs_store *s, const struct cs_set_entry *se)
 {
-    if (!se->set)
+    if (!is_used(se))
         s->sweep_due = true;
 }
 
@@ -135,11 +144,7 @@ void cs_store_sweep(struct cs_store *s)
         return;
     s->sweep_due = false;
     HASH_ITER (hh, s->sets, se, tmp) {
-        bool used = se->set != NULL;
-
-        for (int k = 0; k < CS_K_COUNT; k++)
-            used = used || se->entries[k].n > 0;
-        if (!used && (!s->hooks.on_set_gone || s->hooks.on_set_gone(s->hooks.ctx, se)))
+        if (!is_used(se) && (!s->hooks.on_set_gone || s->hooks.on_set_gone(s->hooks.ctx, se)))
             free_set(s, se);
     }
 }
