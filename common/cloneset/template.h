@@ -78,7 +78,8 @@ const struct cs_change *cs_template_diff_blocker(const struct cs_template_diff *
  * A "$patch" that tmpl has already (it came from cs_revision_template) is the frame's and no part of the template.
  */
 void cs_revision_data(struct cs_json tmpl, struct cs_strbuf *out, bool *ret_exact, char **ret_reason);
-/* What *ret_exact and *ret_reason would be, without the data. An exact template has no unknown member and none of a wrong type. */
+/* What *ret_exact and *ret_reason would be, without the data. An exact template has no unknown member, but for null, and none of a
+ * wrong type. */
 bool cs_revision_is_exact(struct cs_json tmpl, char **ret_reason);
 /* Hash text of revision data with a collision count; out must hold CS_REVISION_HASH_SIZE. */
 #define CS_REVISION_HASH_SIZE 16

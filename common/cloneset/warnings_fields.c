@@ -152,6 +152,21 @@ static void warn_priorities(struct cs_edit *e)
     }
 }
 
+static bool has_null(struct cs_json v)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; v.node && i < v.node->size && !found; i++)
+        found = v.node[i].type == CS_J_NULL;
+    return found;
+}
+
+/* Exactly kept, it has no unknown member but for null, which nobody keeps under any name. */
+static bool is_all_known(struct cs_edit *e)
+{
+    return cs_template_is_exact(e->facts, e->is.tmpl) && !has_null(e->is.tmpl);
+}
+
 void cs_warn_fields(struct cs_edit *e)
 {
     struct unknown unknown = {0};
@@ -160,7 +175,7 @@ void cs_warn_fields(struct cs_edit *e)
     warn_predownload(e);
     if (!e->create && cs_json_same_bytes(e->was.tmpl, e->is.tmpl) && cs_json_same_bytes(e->was.vcts, e->is.vcts))
         return;
-    find_unknown(&e->is, cs_template_is_exact(e->facts, e->is.tmpl), &unknown);
+    find_unknown(&e->is, is_all_known(e), &unknown);
     warn_unknown(e, &unknown);
     if (judged)
         warn_bytes(e, e->facts->reason, &unknown);

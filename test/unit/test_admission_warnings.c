@@ -23,7 +23,6 @@
 #define NEW_IMAGE C0 "image = 'nginx:latest'"
 #define NO_CLAIMS "drop spec.volumeClaimTemplates ;; drop " C0 "volumeMounts"
 #define LOST(n) "recreating Pods deletes their claims and the data in them: up to " n " (data-vol)"
-
 #define KEEP "spec.template.metadata.labels = {'app':'web','apps.kruise.io/keep-pvc-for-deletion':''}"
 #define REUSE_OFF "spec.scaleStrategy = {'disablePVCReuse':true}"
 #define GROW "metadata.annotations = {'apps.kruise.io/expand-volume-claims':'true'}"
@@ -301,6 +300,8 @@ static void test_fields(void **state)
             {"this recreates up to 5 Pods: spec.template.spec.containers[0].imagePulPolicy cannot change in place",
                 "unknown field spec.template.spec.containers[0].imagePulPolicy has no effect: did you mean "
                 "\"imagePullPolicy\"?"}},
+        {"U-35: with nothing in it", IN_PLACE, POD "tolerationz = null",
+            {"unknown field spec.template.spec.tolerationz has no effect: did you mean \"tolerations\"?"}},
         {"U-35: in a claim template", NULL, VCT "spec.storageClasName = 'x'",
             {"claim template \"data-vol\" changed: *",
                 "unknown field spec.volumeClaimTemplates[0].spec.storageClasName has no effect: did you mean "
