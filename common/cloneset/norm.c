@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/cloneset/norm.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,15 +20,14 @@ static struct cs_jtree *make_tree(const struct cs_norm *n)
     return cs_template_normalize(t);
 }
 
-struct cs_norm *cs_norm_new(const char *raw, bool is_revision)
+struct cs_norm *cs_norm_new(const char *raw, bool is_revision, uint64_t id)
 {
-    static atomic_uint_fast64_t made; /* tells one from another that lies where it lay; nothing else depends on it */
     struct cs_norm *n = cs_new(struct cs_norm);
     cs_autojtree *tree = NULL;
 
     n->raw = raw;
     n->is_revision = is_revision;
-    n->id = atomic_fetch_add(&made, 1) + 1;
+    n->id = id;
     tree = make_tree(n);
     n->digest = cs_template_digest(tree);
     return n;

@@ -378,7 +378,7 @@ static void adopt_set(struct cs_store *s, struct cs_json obj, struct cs_cloneset
         forget_refusals(s, se);
     if (!same) {
         cs_norm_free(se->norm);
-        se->norm = cs_norm_new(set->template_raw, false);
+        se->norm = cs_norm_new(set->template_raw, false, ++s->norms);
     }
     se->set = set;
     changed(s, se);
@@ -410,7 +410,7 @@ static void put(struct cs_store *s, struct cs_entry *e, void *obj, const struct 
     if (e->kind == CS_K_CLAIM)
         cs_claim_of(e)->seq = s->seq;
     if (e->kind == CS_K_REVISION)
-        cs_revision_of(e)->norm = cs_norm_new(((struct cs_revision *)obj)->data_raw, true);
+        cs_revision_of(e)->norm = cs_norm_new(((struct cs_revision *)obj)->data_raw, true, ++s->norms);
     if (e->unattended) {
         e->unattended = false;
         e->busy = CS_IDLE;

@@ -82,6 +82,7 @@ struct cs_store {
     uint64_t sent_rv[CS_K_COUNT]; /* the same when the request of the list under way was sent (D5c) */
     struct cs_store_hooks hooks;
     uint64_t seq; /* versions taken so far, of any kind */
+    uint64_t norms; /* made so far: their ids */
     bool sweep_due;
 };
 

@@ -88,7 +88,8 @@ void fx_revision_with(struct fx *f, const char *name, int64_t number, const char
     fx_parse(f, text, &doc);
     f->revs[i] = cs_revision_decode(f->pool, cs_jdoc_root(&doc), &err);
     assert_non_null(f->revs[i]);
-    f->vrevs[i] = (struct cs_view_revision){.rev = f->revs[i], .norm = cs_norm_new(f->revs[i]->data_raw, true)};
+    f->vrevs[i] =
+        (struct cs_view_revision){.rev = f->revs[i], .norm = cs_norm_new(f->revs[i]->data_raw, true, ++f->norms)};
 }
 
 void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status)
@@ -108,7 +109,7 @@ void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status
     if (!f->set)
         fail_msg("%s", err.message);
     cs_cloneset_default(f->pool, &f->set->spec);
-    f->norm = cs_norm_new(f->set->template_raw, false);
+    f->norm = cs_norm_new(f->set->template_raw, false, ++f->norms);
     f->o.set = f->set;
     f->o.norm = f->norm;
 }

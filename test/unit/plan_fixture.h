@@ -47,6 +47,7 @@ struct fx {
     size_t n_texts;
     const char *absent[FX_MAX];
     struct cs_norm *norm;
+    uint64_t norms; /* made so far: their ids */
     struct cs_gates gates;
     struct cs_observation o;
     struct cs_plan plan;
