@@ -121,7 +121,7 @@ struct fleet_pod *fleet_pod_new(struct fleet *w, const char *id, const char *rev
                                  .name = p->name,
                                  .uid = p->uid,
                                  .rv = 1,
-                                 .labels = {web_labels, CS_ARRAY_LEN(web_labels)},
+                                 .labels = {.items = web_labels, .len = CS_ARRAY_LEN(web_labels)},
                                  .owners = &p->owner,
                                  .n_owners = 1,
                                  .has_annotations = true},

@@ -71,7 +71,6 @@ void fx_revision(struct fx *f, const char *name, int64_t number, const char *tmp
 void fx_revision_with(struct fx *f, const char *name, int64_t number, const char *tmpl, const char *recorded)
 {
     cs_autojdoc doc = {0};
-    cs_autojdoc data = {0};
     struct cs_error err = CS_ERROR_INIT;
     uint32_t i = f->o.n_revisions++;
     /* {"spec":{"template":{"$patch":"replace", and the template's own members */
@@ -96,7 +95,6 @@ void fx_set(struct fx *f, const char *spec, const char *tmpl, const char *status
 {
     cs_autojdoc doc = {0};
     struct cs_error err = CS_ERROR_INIT;
-    cs_autojdoc t = {0};
 
     fx_parse(f,
         cs_xasprintf(
