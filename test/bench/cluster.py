@@ -213,7 +213,8 @@ class Tally:
         self.status, self.events = [], []  # a second and set, and where
 
     def take(self, life, size):
-        self.seconds_per_pod = sum(result["elapsed_s"] for result in life.values()) / len(life) / size.all
+        if size.sets == 1 and not size.claims and not size.grace_s:
+            self.seconds_per_pod = sum(result["wall_s"] for result in life.values()) / len(life) / size.all
         for step, result in life.items():
             self.writes += lives.writes(result)
             self.conflicts += lives.conflicts(result)

@@ -216,7 +216,7 @@ static void take_status(struct bed *b, int replicas)
     rt_answer(q, 200, answer);
 }
 
-/* D14. In the middle of a rollout it waits half a second, and longer when a hundred other sets wait for their turn. */
+/* D14. In the middle of a rollout it waits half a second, and longer when fifty other sets wait for their turn. */
 static void a_status_waits_when_many_sets_do(void **state)
 {
     (void)state;
@@ -230,7 +230,7 @@ static void a_status_waits_when_many_sets_do(void **state)
             cs_autofree char *pod = created(&b, q, i ? "p1" : "p0");
 
             if (i && busy)
-                b.c.queue.depth += 100;
+                b.c.queue.depth += 50;
             rt_answer(q, 201, pod);
             step(&b, 5);
             if (i == 0)
