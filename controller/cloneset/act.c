@@ -517,18 +517,20 @@ static bool hold_status_back(struct cs_set_run *r, const struct cs_plan *p, int6
 }
 
 /*
- * Five a second at most (D14), and two in the middle of a rollout. While many sets wait for their turn all of them share twenty-five a second, or
- * there would be as many writes that tell how far it is as writes that bring it further. The end of a rollout, and the first word about a
- * new spec, wait for nobody.
+ * Five a second at most (D14). What changes in the middle of a rollout waits a second while most slots are taken; and while many sets wait
+ * for their turn all of them share twenty-five a second, or there would be as many writes that tell how far it is as writes that bring it
+ * further. The end of a rollout, and the first word about a new spec, wait for nobody.
  */
 static int64_t status_pause_ms(const struct cs_set_run *r, const struct cs_plan *p)
 {
     const struct cs_cloneset *set = r->se->set;
+    int64_t pause = r->c->inflight >= CS_MAX_INFLIGHT * 3 / 4 ? 1000 : 200;
     int64_t share = (int64_t)r->c->queue.depth * 40;
 
     if (p->status.verdict != CS_VERDICT_IN_PROGRESS || set->status.observed_generation != set->meta.generation)
         return 200;
-    return share < 500 ? 500 : share < 20000 ? share : 20000;
+    share = share < 20000 ? share : 20000;
+    return share > pause ? share : pause;
 }
 
 void cs_status_write(struct cs_controller *c, struct cs_set_run *r, const struct cs_plan *p)

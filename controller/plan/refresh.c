@@ -10,7 +10,7 @@
  * service. Smaller differences are those between the clocks of two leaders.
  */
 #define CLOCK_SKEW_MS 60000
-#define FIRST_STATUS_MS 15000 /* after it was bound; only the second is known */
+#define FIRST_STATUS_MS 6000 /* after it was bound; only the second is known */
 
 /* Spec §6.7: nothing else is examined while the grace annotation exists. */
 static void refresh_grace(struct cs_planner *pl, struct cs_view_pod *v)

@@ -58,17 +58,17 @@ static void d14_the_gate_waits_for_the_kubelets_first_word(void **state)
         const char *pod, *plan;
         int64_t again_ms;
     } rows[] = {
-        {"bbbbb new fresh unreported age:0 state:PreparingNormal", "", 15000},
-        {"bbbbb new fresh unreported age:5 state:PreparingNormal", "", 10000},
-        {"bbbbb new fresh unreported age:15 state:PreparingNormal", "refresh bbbbb gate Normal",
+        {"bbbbb new fresh unreported age:0 state:PreparingNormal", "", 6000},
+        {"bbbbb new fresh unreported age:5 state:PreparingNormal", "", 1000},
+        {"bbbbb new fresh unreported age:6 state:PreparingNormal", "refresh bbbbb gate Normal",
             0}, /* it waits for us */
         {"bbbbb new fresh age:0 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
-        {"bbbbb new fresh unreported age:60 bound:2 state:PreparingNormal", "", 13000}, /* it had to wait for a node */
-        {"bbbbb new fresh unreported age:60 bound:15 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
+        {"bbbbb new fresh unreported age:60 bound:2 state:PreparingNormal", "", 4000}, /* it had to wait for a node */
+        {"bbbbb new fresh unreported age:60 bound:6 state:PreparingNormal", "refresh bbbbb gate Normal", 0},
         {"bbbbb new fresh unreported age:-61 state:PreparingNormal", "refresh bbbbb gate Normal", 0}, /* our clock */
         {"bbbbb new fresh unreported nodeless age:0 state:PreparingNormal", "", 0}, /* wakes us when it has one */
-        {"bbbbb new fresh unreported kruise-new age:5 state:PreparingNormal", "", 10000},
-        {"bbbbb new unreported kruise-new age:5 hashless", "", 10000},
+        {"bbbbb new fresh unreported kruise-new age:5 state:PreparingNormal", "", 1000},
+        {"bbbbb new unreported kruise-new age:5 hashless", "", 1000},
     };
 
     (void)state;

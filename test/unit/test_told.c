@@ -216,7 +216,7 @@ static void take_status(struct bed *b, int replicas)
     rt_answer(q, 200, answer);
 }
 
-/* D14. In the middle of a rollout it waits half a second, and longer when fifty other sets wait for their turn. */
+/* D14. In the middle of a rollout it waits longer when fifty other sets wait for their turn. */
 static void a_status_waits_when_many_sets_do(void **state)
 {
     (void)state;
@@ -237,11 +237,9 @@ static void a_status_waits_when_many_sets_do(void **state)
                 take_status(&b, 2);
         }
         step(&b, 300);
-        assert_null(status_write(&b));
-        step(&b, 300);
         if ((status_write(&b) == NULL) != busy)
             fail_msg("busy %d", busy);
-        step(&b, 1500);
+        step(&b, 1800);
         assert_non_null(status_write(&b));
         bed_done(&b);
     }
