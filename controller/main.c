@@ -341,13 +341,6 @@ static void on_signal(struct app *a)
     }
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 static void run_loop(struct app *a)
 {
     while (!a->stop) {
@@ -358,7 +351,7 @@ static void run_loop(struct app *a)
         for (unsigned i = 0; i < n; i++)
             extra[i + 1] = (struct cs_poll_fd){.fd = fds[i]};
         cs_controller_step(a->controller);
-        cs_curl_poll(a->curl, sooner(cs_loop_wait_ms(&a->loop), cs_probes_wait_ms(a->probes)), extra, n + 1);
+        cs_curl_poll(a->curl, cs_sooner_ms(cs_loop_wait_ms(&a->loop), cs_probes_wait_ms(a->probes)), extra, n + 1);
         on_signal(a);
         cs_loop_run_due(&a->loop);
         cs_probes_run(a->probes);
@@ -396,7 +389,7 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    cs_heap_init();
+    cs_heap_init(1);
     if (!app_init(&a, &err)) {
         cs_log_error(&a.log, "cannot start", CS_KVS("error", err.message));
         return 1;

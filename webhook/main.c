@@ -258,13 +258,6 @@ static void tend(void *ctx)
     cs_timer_arm_in(&a->loop, &a->tend_timer, CS_HEAP_TRIM_MS);
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 /* Waits for descriptors without an API client. */
 static void plain_poll(int64_t wait_ms, const struct cs_poll_fd *extra, unsigned n)
 {
@@ -279,7 +272,7 @@ static void run_loop(struct app *a)
 {
     while (!a->stop) {
         struct cs_poll_fd extra[1 + CS_PROBES_MAX_FDS] = {{.fd = a->signals}};
-        int64_t wait_ms = sooner(cs_loop_wait_ms(&a->loop), cs_probes_wait_ms(a->probes));
+        int64_t wait_ms = cs_sooner_ms(cs_loop_wait_ms(&a->loop), cs_probes_wait_ms(a->probes));
         int fds[CS_PROBES_MAX_FDS];
         unsigned n = cs_probes_fds(a->probes, fds);
 
@@ -354,12 +347,11 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    cs_heap_init();
     if (!cs_webhook_options_check(&a.o, &err)) {
         (void)fprintf(stderr, "%s: %s\n", cs_webhook_flags.program, err.message);
         return 2;
     }
-    cs_heap_share((unsigned)a.o.threads);
+    cs_heap_init((unsigned)a.o.threads);
     cs_certs_init();
     if (!app_init(&a, &err)) {
         cs_log_error(&a.log, "cannot start", CS_KVS("error", err.message));

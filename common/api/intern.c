@@ -78,10 +78,7 @@ static char *content(struct entry *e)
 
 static uint32_t hash_of(const struct cs_intern *pool, struct cs_str s)
 {
-    uint64_t h = cs_fnv64_1a(pool->seed, s.p, s.len);
-
-    /* FNV's low bits depend on the low bits of the text only: fold. */
-    return (uint32_t)(h ^ (h >> 32));
+    return cs_hash_fold(cs_fnv64_1a(pool->seed, s.p, s.len));
 }
 
 struct cs_intern *cs_intern_new(void)
@@ -220,9 +217,7 @@ static void remove_slot(struct cs_intern *pool, size_t hole)
 
     pool->slots[hole] = NULL;
     for (size_t i = (hole + 1) & mask; pool->slots[i]; i = (i + 1) & mask) {
-        size_t home = pool->slots[i]->hash & mask;
-        /* An entry may move only to a slot between its home and where it is (in the circle). */
-        if (((i - home) & mask) < ((i - hole) & mask))
+        if (!cs_hash_fills(hole, i, pool->slots[i]->hash & mask, mask))
             continue;
         pool->slots[hole] = pool->slots[i];
         pool->slots[i] = NULL;

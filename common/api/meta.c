@@ -38,6 +38,14 @@ static bool sort_pairs(struct cs_pairs *p)
     return true;
 }
 
+static void release_pair(struct cs_intern *pool, const void *item)
+{
+    const struct cs_pair *p = item;
+
+    cs_intern_unref(pool, p->key);
+    cs_intern_unref(pool, p->value);
+}
+
 /* Drops all but the last of equal keys, and what has no string as value. */
 static void compact_pairs(struct cs_intern *pool, struct cs_pairs *p)
 {
@@ -49,8 +57,7 @@ static void compact_pairs(struct cs_intern *pool, struct cs_pairs *p)
             p->items[n++] = p->items[i];
             continue;
         }
-        cs_intern_unref(pool, p->items[i].key);
-        cs_intern_unref(pool, p->items[i].value);
+        release_pair(pool, &p->items[i]);
     }
     p->len = n;
 }
@@ -116,17 +123,10 @@ bool cs_pairs_decode(struct cs_intern *pool, struct cs_json obj, struct cs_pairs
     return false;
 }
 
-static void unref_pairs(struct cs_intern *pool, const struct cs_pairs *p)
-{
-    for (uint32_t i = 0; i < p->len; i++) {
-        cs_intern_unref(pool, p->items[i].key);
-        cs_intern_unref(pool, p->items[i].value);
-    }
-}
-
 void cs_pairs_done(struct cs_intern *pool, struct cs_pairs *p)
 {
-    unref_pairs(pool, p);
+    for (uint32_t i = 0; i < p->len; i++)
+        release_pair(pool, &p->items[i]);
     free(p->items);
     *p = (struct cs_pairs){0};
 }
@@ -202,14 +202,6 @@ static void release_owner(struct cs_intern *pool, const void *item)
     cs_intern_unref(pool, o->kind);
     cs_intern_unref(pool, o->name);
     cs_intern_unref(pool, o->uid);
-}
-
-static void release_pair(struct cs_intern *pool, const void *item)
-{
-    const struct cs_pair *p = item;
-
-    cs_intern_unref(pool, p->key);
-    cs_intern_unref(pool, p->value);
 }
 
 static void release_text(struct cs_intern *pool, const void *item)

@@ -31,6 +31,14 @@ static inline int64_t cs_clock_wall_ms(const struct cs_clock *c)
     return c->wall_ms(c->ctx);
 }
 
+/* The shorter one of two waits; negative: for ever. */
+static inline int64_t cs_sooner_ms(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 /*
  * "2025-01-02T03:04:05Z" (UTC, seconds cut), the form of metav1.Time. Times outside of the years 0 to 9999 become
  * the nearest one inside. buf must hold 32 bytes; returns buf.

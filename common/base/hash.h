@@ -6,6 +6,7 @@
 #ifndef CS_BASE_HASH_H
 #define CS_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,20 @@
 uint32_t cs_fnv32_1(uint32_t h, const void *p, size_t len); /* multiply, then xor */
 uint32_t cs_fnv32_1a(uint32_t h, const void *p, size_t len); /* xor, then multiply */
 uint64_t cs_fnv64_1a(uint64_t h, const void *p, size_t len);
+
+/* For tables: FNV's low bits depend on the low bits of the text only. */
+static inline uint32_t cs_hash_fold(uint64_t h)
+{
+    return (uint32_t)(h ^ (h >> 32));
+}
+/*
+ * Removal under linear probing: whether what lies in slot `at` may fill the hole before it, which it may when that is between its home
+ * and where it is, in the circle of mask + 1 slots.
+ */
+static inline bool cs_hash_fills(size_t hole, size_t at, size_t home, size_t mask)
+{
+    return ((at - home) & mask) >= ((at - hole) & mask);
+}
 
 /* The 27 letters "bcdfghjklmnpqrstvwxz2456789" of ids and hashes. */
 extern const char cs_safe_alphabet[28];

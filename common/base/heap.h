@@ -8,10 +8,8 @@
 
 #define CS_HEAP_TRIM_MS 30000 /* how often cs_heap_trim is to be called */
 
-/* Once, before the first thread starts. One heap for all threads. */
-void cs_heap_init(void);
-/* As many heaps, for as many threads that are busy at the same time. After cs_heap_init, before the first thread starts. */
-void cs_heap_share(unsigned heaps);
+/* Once, before the first thread starts. heaps: as many as threads that are busy at the same time; the others share them. */
+void cs_heap_init(unsigned heaps);
 /* Gives free pages back to the system; from any thread, a fraction of a millisecond for the few MB that the programs use. */
 void cs_heap_trim(void);
 

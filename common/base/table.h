@@ -13,7 +13,7 @@
 #define HASH_FUNCTION(keyptr, keylen, hashv)                                                                           \
     do {                                                                                                               \
         uint64_t cs_table_h_ = cs_fnv64_1a(CS_FNV64_INIT, (keyptr), (keylen));                                         \
-        (hashv) = (unsigned)(cs_table_h_ ^ cs_table_h_ >> 32);                                                         \
+        (hashv) = cs_hash_fold(cs_table_h_);                                                                           \
     } while (0)
 #include <uthash.h>
 

@@ -152,19 +152,10 @@ static void warn_priorities(struct cs_edit *e)
     }
 }
 
-static bool has_null(struct cs_json v)
-{
-    bool found = false;
-
-    for (uint32_t i = 0; v.node && i < v.node->size && !found; i++)
-        found = v.node[i].type == CS_J_NULL;
-    return found;
-}
-
 /* Exactly kept, it has no unknown member but for null, which nobody keeps under any name. */
 static bool is_all_known(struct cs_edit *e)
 {
-    return cs_template_is_exact(e->facts, e->is.tmpl) && !has_null(e->is.tmpl);
+    return cs_template_is_exact(e->facts, e->is.tmpl) && !cs_json_has_null(e->is.tmpl);
 }
 
 void cs_warn_fields(struct cs_edit *e)

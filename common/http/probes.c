@@ -105,19 +105,12 @@ unsigned cs_probes_fds(const struct cs_probes *p, int ret[CS_PROBES_MAX_FDS])
     return n;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    if (a < 0 || b < 0)
-        return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
 int64_t cs_probes_wait_ms(const struct cs_probes *p)
 {
     int64_t a = p->health.server ? cs_http_server_wait_ms(p->health.server) : -1;
     int64_t b = p->metrics.server ? cs_http_server_wait_ms(p->metrics.server) : -1;
 
-    return sooner(a, b);
+    return cs_sooner_ms(a, b);
 }
 
 void cs_probes_run(struct cs_probes *p)

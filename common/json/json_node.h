@@ -38,5 +38,14 @@ static inline bool cs_json_exists(struct cs_json v)
 {
     return v.node != NULL;
 }
+/* A null is in it, however deep. */
+static inline bool cs_json_has_null(struct cs_json v)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; v.node && i < v.node->size && !found; i++)
+        found = v.node[i].type == CS_J_NULL;
+    return found;
+}
 
 #endif

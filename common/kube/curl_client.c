@@ -451,12 +451,9 @@ static void conclude_finished(struct cs_curl_client *c)
 
 static int wait_of(const struct cs_curl_client *c, int64_t wait_ms)
 {
-    int64_t own = cs_loop_wait_ms(&c->timers);
-
     if (c->streams || may_start_call(c)) /* queued by a callback of start_queued */
         return 0;
-    if (own >= 0 && (wait_ms < 0 || own < wait_ms))
-        wait_ms = own;
+    wait_ms = cs_sooner_ms(wait_ms, cs_loop_wait_ms(&c->timers));
     return wait_ms < 0 || wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 

@@ -5,6 +5,7 @@
 #include "common/kube/curl_sockets.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -63,16 +64,18 @@ void cs_curl_sockets_done(struct cs_curl_sockets *s)
     *s = (struct cs_curl_sockets){.multi = NULL};
 }
 
-static int sooner(const struct cs_curl_sockets *s, int wait_ms)
+/* When libcurl has something to do of itself; -1: never. */
+static long own_wait(const struct cs_curl_sockets *s)
 {
-    long own = -1;
+    long ms = -1;
 
-    (void)curl_multi_timeout(s->multi, &own);
-    return own >= 0 && (wait_ms < 0 || own < wait_ms) ? (int)own : wait_ms;
+    (void)curl_multi_timeout(s->multi, &ms);
+    return ms < INT_MAX ? ms : INT_MAX;
 }
 
 void cs_curl_sockets_wait(struct cs_curl_sockets *s, int wait_ms, struct cs_poll_fd *extra, unsigned n_extra)
 {
+    int64_t ms = cs_sooner_ms(wait_ms, own_wait(s));
     uint64_t count;
 
     if (OWN_FDS + n_extra > s->cap_fds) {
@@ -83,7 +86,7 @@ void cs_curl_sockets_wait(struct cs_curl_sockets *s, int wait_ms, struct cs_poll
     s->fds[1] = (struct pollfd){.fd = s->wakeup, .events = POLLIN};
     for (unsigned i = 0; i < n_extra; i++)
         s->fds[OWN_FDS + i] = (struct pollfd){.fd = extra[i].fd, .events = POLLIN};
-    if (poll(s->fds, OWN_FDS + n_extra, sooner(s, wait_ms)) < 0) { /* interrupted: nothing is known to be ready */
+    if (poll(s->fds, OWN_FDS + n_extra, (int)ms) < 0) { /* interrupted: nothing is known to be ready */
         for (unsigned i = 0; i < OWN_FDS + n_extra; i++)
             s->fds[i].revents = 0;
     }
@@ -98,7 +101,6 @@ void cs_curl_sockets_perform(struct cs_curl_sockets *s)
     struct epoll_event events[BATCH];
     int n = epoll_wait(s->epoll, events, BATCH, 0);
     int running;
-    long own = -1;
 
     for (int i = 0; i < n; i++) {
         int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
@@ -107,8 +109,7 @@ void cs_curl_sockets_perform(struct cs_curl_sockets *s)
 
         (void)curl_multi_socket_action(s->multi, events[i].data.fd, mask, &running);
     }
-    (void)curl_multi_timeout(s->multi, &own);
-    if (own == 0)
+    if (own_wait(s) == 0)
         (void)curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 

@@ -262,9 +262,7 @@ struct cs_entry *cs_store_reserve(struct cs_store *s, enum cs_kind k, struct cs_
 
     if (!e) {
         e = cs_entry_add(&s->tables[k], k, ns, name);
-        e->pending = cs_new(struct cs_pending);
-        e->pending->ns = cs_intern_ref(s->pool, ns);
-        e->pending->name = cs_intern_str(s->pool, cs_str(name));
+        cs_entry_expect(s->pool, e, ns, name);
     }
     if (!e->set && !e->obj) /* somebody else's object stays somebody else's */
         link_entry(s, e, set);

@@ -21,13 +21,17 @@ const char *cs_entry_name(const struct cs_entry *e)
     return e->obj ? e->meta->name : e->pending->name;
 }
 
+void cs_entry_expect(struct cs_intern *pool, struct cs_entry *e, const char *ns, const char *name)
+{
+    e->pending = cs_new(struct cs_pending);
+    e->pending->ns = cs_intern_ref(pool, ns);
+    e->pending->name = cs_intern_str(pool, cs_str(name));
+}
+
 struct cs_pending *cs_entry_pending(struct cs_intern *pool, struct cs_entry *e)
 {
-    if (!e->pending) {
-        e->pending = cs_new(struct cs_pending);
-        e->pending->ns = cs_intern_ref(pool, e->meta->ns);
-        e->pending->name = cs_intern_str(pool, cs_str(e->meta->name));
-    }
+    if (!e->pending)
+        cs_entry_expect(pool, e, e->meta->ns, e->meta->name);
     return e->pending;
 }
 
@@ -49,9 +53,7 @@ void cs_entry_settled(struct cs_intern *pool, struct cs_entry *e)
 
 static uint32_t hash_of(const char *ns, const char *name)
 {
-    uint64_t h = cs_fnv64_1a(cs_fnv64_1a(CS_FNV64_INIT, ns, strlen(ns) + 1), name, strlen(name));
-
-    return (uint32_t)(h ^ (h >> 32));
+    return cs_hash_fold(cs_fnv64_1a(cs_fnv64_1a(CS_FNV64_INIT, ns, strlen(ns) + 1), name, strlen(name)));
 }
 
 static uint32_t capacity(uint32_t n_slots)
@@ -128,10 +130,7 @@ void cs_entry_drop(struct cs_entry_table *t, struct cs_entry *e)
     t->items[t->slots[hole] - 1] = NULL;
     t->slots[hole] = 0;
     for (uint32_t i = (hole + 1) & mask; t->slots[i]; i = (i + 1) & mask) {
-        uint32_t home = t->items[t->slots[i] - 1]->hash & mask;
-
-        /* One may move only to a slot between its home and where it is (in the circle). */
-        if (((i - home) & mask) < ((i - hole) & mask))
+        if (!cs_hash_fills(hole, i, t->items[t->slots[i] - 1]->hash & mask, mask))
             continue;
         t->slots[hole] = t->slots[i];
         t->slots[i] = 0;

@@ -68,6 +68,8 @@ static inline struct cs_revision_entry *cs_revision_of(struct cs_entry *e)
 const char *cs_entry_ns(const struct cs_entry *e);
 const char *cs_entry_name(const struct cs_entry *e);
 struct cs_pending *cs_entry_pending(struct cs_intern *pool, struct cs_entry *e); /* makes it when there is none */
+/* For an entry without object, which is of that name. ns: interned. */
+void cs_entry_expect(struct cs_intern *pool, struct cs_entry *e, const char *ns, const char *name);
 void cs_entry_settled(struct cs_intern *pool, struct cs_entry *e); /* frees it */
 
 /*
